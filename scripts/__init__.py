@@ -1,0 +1,1 @@
+"""Commands for developers: what is built, generated and demonstrated."""
