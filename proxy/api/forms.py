@@ -1,0 +1,51 @@
+"""A request's parameters, wherever they stand: URL, form body, or both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from proxy.codec.params import parse_form
+from proxy.model.query import Form
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """`form` is None when Thanos must read the request itself.
+
+    `body` holds what was read of the request's body; `is_complete` says whether that is all.
+    """
+
+    form: Form | None
+    body: bytes
+    is_complete: bool
+
+
+async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestForm:
+    """Read a GET's or a form POST's parameters; larger bodies are left in the stream."""
+    url_query = raw_query(request)
+    if request.method != "POST" or not request.body_exists:
+        return RequestForm(parse_form(url_query), b"", is_complete=not request.body_exists)
+    if request.content_type != _FORM or request.headers.get("Content-Encoding"):
+        return RequestForm(None, b"", is_complete=False)
+    body = await _read_up_to(request, max_body_bytes)
+    if len(body) > max_body_bytes:
+        return RequestForm(None, body, is_complete=False)
+    return RequestForm(parse_form(url_query, body), body, is_complete=True)
+
+
+def raw_query(request: web.BaseRequest) -> str:
+    """The text behind the first `?`, not decoded."""
+    return request.raw_path.partition("?")[2]
+
+
+async def _read_up_to(request: web.BaseRequest, max_body_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > max_body_bytes:
+            break
+    return bytes(body)

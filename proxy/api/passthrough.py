@@ -1,0 +1,73 @@
+"""Everything that the proxy does not answer itself: streamed to the upstream and back, unread.
+
+Method, path, query text, headers and status are kept; only headers that belong to one connection
+are not. The host is the configured upstream, whatever a client sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from proxy.engine.ports import Body, Forwarder, OpenAnswer
+from proxy.errors import BadDataError, BadUpstreamAnswerError
+from proxy.codec.headers import request_headers, response_headers
+
+
+class Passthrough:
+    """Passes requests on. `must_be_json`: a 200 that is not JSON is the upstream's fault."""
+
+    def __init__(self, forwarder: Forwarder) -> None:
+        self._forwarder = forwarder
+
+    async def __call__(
+        self, request: web.BaseRequest, read: bytes | None = None, must_be_json: bool = False
+    ) -> web.StreamResponse:
+        """Pass a request on; `read` is its body as far as it was read already."""
+        path = request.raw_path
+        if not path.startswith("/") or path.startswith("//"):
+            raise BadDataError("the request's path must start with one slash")
+        headers = request_headers(request.headers.items())
+        body = self._body(request, read)
+        async with self._forwarder.forward(request.method, path, headers, body) as answer:
+            if must_be_json:
+                await _check_is_json(answer)
+            return await _send(request, answer)
+
+    def _body(self, request: web.BaseRequest, read: bytes | None) -> Body:
+        if read is not None and request.content.at_eof():
+            return read or None
+        return _rest(request, read or b"") if request.body_exists else None
+
+
+async def _rest(request: web.BaseRequest, read: bytes) -> AsyncIterator[bytes]:
+    if read:
+        yield read
+    async for chunk in request.content.iter_any():
+        yield chunk
+
+
+async def _check_is_json(answer: OpenAnswer) -> None:
+    """A login page or a gateway's greeting must not reach a Prometheus client as an answer."""
+    content_type = answer.header("Content-Type")
+    if answer.status == 200 and not content_type.startswith("application/json"):
+        raise BadUpstreamAnswerError(
+            f"the upstream answered 200 with {content_type or 'no Content-Type'} instead of JSON"
+        )
+    if answer.status >= 500 and content_type.startswith("text/html"):
+        raise BadUpstreamAnswerError(f"the upstream answered {answer.status} with an HTML page")
+
+
+async def _send(request: web.BaseRequest, answer: OpenAnswer) -> web.StreamResponse:
+    response = web.StreamResponse(
+        status=answer.status, reason=answer.reason, headers={"Server": "thanoxy"}
+    )
+    for name, value in response_headers(answer.headers, keep_length=True):
+        response.headers.add(name, value)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for chunk in answer.chunks():
+            await response.write(chunk)
+    await response.write_eof()
+    return response

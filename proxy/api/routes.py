@@ -1,0 +1,99 @@
+"""The index of the API: which path is answered by whom. All else is passed on to Thanos."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from proxy.api.respond import ResponsePolicy, error_response
+from proxy.errors import QueryError
+from proxy.telemetry.log import LOG, slow_query
+from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS
+
+Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint, the methods it answers, and its name in metrics."""
+
+    name: str
+    methods: frozenset[str]
+    endpoint: Endpoint
+
+
+def route(name: str, methods: str, endpoint: Endpoint) -> Route:
+    return Route(name, frozenset(methods.split()), endpoint)
+
+
+class Router:
+    """Dispatches requests; whatever goes wrong below becomes Prometheus's error JSON here."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        fallback: Route,
+        policy: ResponsePolicy,
+        slower_than_s: float,
+    ) -> None:
+        self._routes = routes
+        self._fallback = fallback
+        self._policy = policy
+        self._slower_than_s = slower_than_s
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        begin = time.perf_counter()
+        found = self._routes.get(request.path, self._fallback)
+        if request.method not in found.methods and found.methods:
+            found = self._fallback
+        code = CLIENT_CLOSED_REQUEST
+        IN_FLIGHT.inc()
+        try:
+            response = await self._answer(found.endpoint, request)
+            code = response.status
+            return response
+        finally:
+            took_s = time.perf_counter() - begin
+            IN_FLIGHT.dec()
+            REQUESTS.labels(found.name, code).inc()
+            REQUEST_DURATION.labels(found.name).observe(took_s)
+            if 0 < self._slower_than_s < took_s:
+                slow_query(request, code, took_s)
+
+    async def _answer(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            await _invite_body(request)
+            return await endpoint(request)
+        except QueryError as error:
+            if _is_answering(request):
+                # Status and length are out: only a broken connection tells the client the truth.
+                LOG.warning(
+                    "answer broken off", extra={"path": request.path, "err": str(error)}
+                )
+                if request.transport is not None:
+                    request.transport.abort()
+            return error_response(error, self._policy)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:  # noqa: BLE001  the last resort: the client gets JSON, the log the trace
+            LOG.exception("unexpected error", extra={"path": request.path})
+            if _is_answering(request) and request.transport is not None:
+                request.transport.abort()
+            return error_response(QueryError("internal error; see thanoxy's log"), self._policy)
+
+
+def _is_answering(request: web.BaseRequest) -> bool:
+    """Whether bytes of an answer are on their way already."""
+    return request.writer.output_size > 0
+
+
+async def _invite_body(request: web.BaseRequest) -> None:
+    """Tell a client that waits for leave to send its body to go on (RFC 9110, 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0

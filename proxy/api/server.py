@@ -1,0 +1,58 @@
+"""aiohttp's low-level server, with errors of the HTTP layer as Prometheus's error JSON too."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from proxy.codec.go_json import error_body
+from proxy.telemetry.log import LOG
+
+
+class JsonRequestHandler(RequestHandler):
+    """One connection. Requests that are not HTTP are answered with JSON, and the connection ends."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """See aiohttp's `RequestHandler.handle_error`."""
+        LOG.debug("request refused", extra={"status": status, "err": str(exc)})
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is on its way already")
+        kind, text = (
+            ("bad_data", _sentence(message)) if status < 500 else ("internal", "internal error")
+        )
+        response = web.Response(
+            status=status,
+            body=error_body(kind, text),
+            headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+        )
+        response.force_close()
+        return response
+
+
+def _sentence(message: str | None) -> str:
+    first = (message or "").strip().splitlines()
+    return (
+        f"this is not a valid HTTP request: {first[0].rstrip(':')}"
+        if first
+        else "not a valid HTTP request"
+    )
+
+
+class JsonServer(web.Server):
+    """Makes a `JsonRequestHandler` for every connection."""
+
+    def __init__(self, handler: Any, *, handler_cancellation: bool, **options: Any) -> None:
+        super().__init__(handler, handler_cancellation=handler_cancellation)
+        self._options = options
+
+    def __call__(self) -> RequestHandler:
+        return JsonRequestHandler(self, loop=asyncio.get_running_loop(), **self._options)

@@ -1,0 +1,156 @@
+"""The composition root: builds every part once, starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from proxy.api.health import Ready, healthy, metrics
+from proxy.api.passthrough import Passthrough
+from proxy.api.query_range import QueryRangeEndpoint
+from proxy.api.respond import ResponsePolicy
+from proxy.api.routes import Router, route
+from proxy.api.server import JsonServer
+from proxy.config import Settings, SettingError
+from proxy.demo.app import start_demo
+from proxy.engine.range_query import RangeQueries
+from proxy.engine.threads import WorkerThreads
+from proxy.plan.range_plan import SplitPolicy
+from proxy.telemetry.log import LOG
+from proxy.upstream.client import ClientPolicy, ThanosClient
+
+
+@dataclass(slots=True)
+class App:
+    """A running proxy. `url` is where it listens; `close` waits for what still runs."""
+
+    url: str
+    upstream_url: str
+    ready: Ready
+    parts: AsyncExitStack
+
+    async def close(self) -> None:
+        self.ready.leaving.set()
+        await self.parts.aclose()
+
+
+async def start(settings: Settings) -> App:
+    """Build and start all parts.
+
+    Raises:
+        SettingError: an address that cannot be used.
+    """
+    async with AsyncExitStack() as parts:
+        upstream_url = settings.downstream_url
+        if settings.demo:
+            demo = await start_demo()
+            parts.push_async_callback(demo.close)
+            upstream_url = demo.url
+        client = ThanosClient(upstream_url, _client_policy(settings))
+        parts.push_async_callback(client.close)
+        threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
+        parts.callback(threads.close)
+        ready = Ready(client, settings.ready_timeout_ms / 1000)
+        runner = _runner(settings, _router(settings, client, threads, ready))
+        await runner.setup()
+        parts.push_async_callback(runner.cleanup)
+        url = await _listen(runner, settings.http_address)
+        return App(url, upstream_url, ready, parts.pop_all())
+    raise AssertionError("unreachable")
+
+
+def _client_policy(settings: Settings) -> ClientPolicy:
+    return ClientPolicy(
+        max_connections=settings.max_connections,
+        connect_timeout_s=settings.connect_timeout_ms / 1000,
+        request_timeout_s=settings.request_timeout_ms / 1000,
+        max_attempts=settings.max_retries_per_request,
+        retry_backoff_s=settings.retry_backoff_ms / 1000,
+        max_response_bytes=settings.max_response_bytes,
+        ask_for_gzip=settings.upstream_gzip,
+    )
+
+
+def _router(
+    settings: Settings, client: ThanosClient, threads: WorkerThreads, ready: Ready
+) -> Router:
+    policy = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
+    passthrough = Passthrough(client)
+    split = SplitPolicy(
+        settings.split_interval_ms, settings.max_splits, settings.align_range_with_step
+    )
+    queries = RangeQueries(client, threads, split, settings.max_query_parallelism)
+    query_range = QueryRangeEndpoint(
+        queries, passthrough, threads, policy, settings.max_body_bytes
+    )
+    routes = {
+        "/api/v1/query_range": route("query_range", "GET POST", query_range),
+        "/-/healthy": route("healthy", "GET HEAD", healthy),
+        "/-/ready": route("ready", "GET HEAD", ready),
+        "/metrics": route("metrics", "GET HEAD", metrics),
+    }
+    fallback = route("passthrough", "", passthrough)
+    return Router(routes, fallback, policy, settings.log_queries_longer_than_ms / 1000)
+
+
+def _runner(settings: Settings, router: Router) -> web.ServerRunner:
+    server = JsonServer(
+        router,
+        handler_cancellation=True,
+        auto_decompress=False,
+        access_log=None,
+        max_line_size=settings.max_header_bytes,
+        max_field_size=settings.max_header_bytes,
+        keepalive_timeout=75,
+    )
+    grace_s = settings.http_grace_period_ms / 1000
+    return web.ServerRunner(server, access_log=None, shutdown_timeout=grace_s)
+
+
+async def _listen(runner: web.ServerRunner, address: str) -> str:
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit():
+        raise SettingError(f"--http-address={address}: host:port is expected")
+    site = web.TCPSite(runner, host.strip("[]") or None, int(port), backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        raise SettingError(f"--http-address={address}: {error.strerror or error}") from error
+    bound_host, bound_port = runner.addresses[0][:2]
+    shown = "127.0.0.1" if bound_host in {"0.0.0.0", "::"} else bound_host  # noqa: S104
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{bound_port}"
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; then finish what runs and leave."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = await start(settings)
+    LOG.info("listening", extra={"url": app.url, "upstream": app.upstream_url})
+    _greet(app, settings)
+    await stop.wait()
+    LOG.info("stopping", extra={"grace_period_ms": settings.http_grace_period_ms})
+    await app.close()
+
+
+def _greet(app: App, settings: Settings) -> None:
+    """Three things to copy: the URL, a query for curl, and Grafana's datasource URL."""
+    expr = "sum by (service) (rate(demo_http_requests_total[5m]))" if settings.demo else "up"
+    note = " (an embedded demo with synthetic series)" if settings.demo else ""
+    lines = (
+        "",
+        f"thanoxy answers at {app.url}, in front of {app.upstream_url}{note}",
+        "",
+        "  a query:   curl -s --compressed "
+        f"\"{app.url}/api/v1/query_range?start=$(date -d '-2 days' +%s)&end=$(date +%s)&step=300\" "
+        f"--data-urlencode 'query={expr}' -G | head -c 600",
+        f"  Grafana:   datasource of type Prometheus with the URL {app.url}",
+        "",
+    )
+    print("\n".join(lines), flush=True)  # noqa: T201  this is for the person who started it

@@ -1,0 +1,45 @@
+"""Which headers travel on, in both directions. Pure (RFC 9110, section 7.6.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_HOP_BY_HOP = frozenset((
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+))  # fmt: skip
+_OWN_IN_REQUEST = frozenset(("host", "content-length", "expect"))
+_OWN_IN_QUERY = frozenset(
+    ("accept-encoding", "content-type", "cache-control", "pragma", "origin")
+)
+_OWN_IN_RESPONSE = frozenset(("content-length", "date", "server"))
+
+Pairs = Iterable[tuple[str, str]]
+
+
+def _named_by_connection(pairs: list[tuple[str, str]]) -> frozenset[str]:
+    """Headers that `Connection` declares to be for this hop only."""
+    values = [value for name, value in pairs if name.lower() == "connection"]
+    return frozenset(n.strip().lower() for value in values for n in value.split(","))
+
+
+def _without(pairs: Pairs, dropped: frozenset[str]) -> list[tuple[str, str]]:
+    held = list(pairs)
+    gone = _HOP_BY_HOP | dropped | _named_by_connection(held)
+    return [(name, value) for name, value in held if name.lower() not in gone]
+
+
+def request_headers(pairs: Pairs) -> list[tuple[str, str]]:
+    """A client's headers for a request that is passed on unread."""
+    return _without(pairs, _OWN_IN_REQUEST)
+
+
+def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
+    """A client's headers for requests that the proxy words itself: form, encoding and caching are its own."""
+    return tuple(_without(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY))
+
+
+def response_headers(pairs: Pairs, keep_length: bool) -> list[tuple[str, str]]:
+    """The upstream's headers for an answer that is passed on."""
+    dropped = _OWN_IN_RESPONSE - {"content-length"} if keep_length else _OWN_IN_RESPONSE
+    return _without(pairs, dropped)

@@ -1,0 +1,281 @@
+"""Every setting in one table: it feeds flags, environment, config file and the README.
+
+Names are those of `thanos query-frontend` wherever it has one. A flag `--a.b-c` is `THANOXY_A_B_C`
+in the environment and `a.b-c` in the config file (TOML); a flag wins over the environment, that
+over the file, that over the default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from proxy.codec.durations import parse_duration_ms
+
+Parse = Callable[[str], Any]
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; the text says which and why."""
+
+
+def duration_ms(text: str) -> int:
+    value = parse_duration_ms(text)
+    if value is None or value < 0:
+        raise ValueError("a duration such as 30s, 5m or 1h30m is expected")
+    return value
+
+
+def size_bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError("a size such as 512MB or 1GiB is expected")
+    number, unit, _ = match.groups()
+    return int(number) * 1024 ** " KMGT".index(unit.upper() or " ")
+
+
+def boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ValueError("true or false is expected")
+    return text.lower() in {"true", "1"}
+
+
+def count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("a whole number is expected")
+    return int(text)
+
+
+def setting(flag: str, default: str, parse: Parse, meaning: str) -> Any:
+    """A row of the table. The field's value has the unit that its name ends in."""
+    return dataclasses.field(
+        default=parse(default),
+        metadata={"flag": flag, "default": default, "parse": parse, "meaning": meaning},
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings, parsed."""
+
+    http_address: str = setting(
+        "http-address",
+        "0.0.0.0:10902",
+        str,
+        "where to listen (host:port; port 0 takes a free one)",
+    )
+    http_grace_period_ms: int = setting(
+        "http-grace-period",
+        "2m",
+        duration_ms,
+        "how long running requests may finish after SIGTERM",
+    )
+    downstream_url: str = setting(
+        "query-frontend.downstream-url", "http://localhost:9090", str, "the Thanos Query to ask"
+    )
+    demo: bool = setting(
+        "demo", "false", boolean, "ask a small embedded upstream with synthetic series instead"
+    )
+    split_interval_ms: int = setting(
+        "query-range.split-interval",
+        "24h",
+        duration_ms,
+        "where range queries are cut; 0 never cuts",
+    )
+    max_query_parallelism: int = setting(
+        "query-range.max-query-parallelism", "14", count, "splits of one query asked at once"
+    )
+    max_splits: int = setting(
+        "query-range.max-splits", "1000", count, "a query of more splits is asked as a whole"
+    )
+    max_retries_per_request: int = setting(
+        "query-range.max-retries-per-request", "5", count,
+        "attempts for each upstream request (connection errors, 502, 503 without error JSON, 504)",
+    )  # fmt: skip
+    align_range_with_step: bool = setting(
+        "query-range.align-range-with-step", "false", boolean,
+        "move start and end onto multiples of the step; changes answers (query-frontend: true)",
+    )  # fmt: skip
+    compress_responses: bool = setting(
+        "query-frontend.compress-responses", "true", boolean, "gzip for clients that accept it"
+    )
+    log_queries_longer_than_ms: int = setting(
+        "query-frontend.log-queries-longer-than",
+        "0",
+        duration_ms,
+        "log slower queries; 0 logs none",
+    )
+    request_timeout_ms: int = setting(
+        "upstream.request-timeout",
+        "5m",
+        duration_ms,
+        "the longest that one upstream request may take",
+    )
+    connect_timeout_ms: int = setting(
+        "upstream.connect-timeout", "5s", duration_ms, "the longest that connecting may take"
+    )
+    retry_backoff_ms: int = setting(
+        "upstream.retry-backoff",
+        "50ms",
+        duration_ms,
+        "wait before a retry; doubles, with jitter",
+    )
+    max_connections: int = setting(
+        "upstream.max-connections", "200", count, "connections to the upstream"
+    )
+    max_response_bytes: int = setting(
+        "upstream.max-response-bytes",
+        "512MB",
+        size_bytes,
+        "the largest answer to one upstream request",
+    )
+    upstream_gzip: bool = setting(
+        "upstream.gzip", "false", boolean,
+        "ask the upstream for gzip; costs Thanos time, saves network",
+    )  # fmt: skip
+    max_body_bytes: int = setting(
+        "http.max-form-bytes", "10MB", size_bytes, "larger request bodies are passed on unread"
+    )
+    max_header_bytes: int = setting(
+        "http.max-header-bytes", "64KB", size_bytes, "the largest request line and header field"
+    )
+    ready_timeout_ms: int = setting(
+        "http.ready-timeout", "2s", duration_ms, "how long /-/ready waits for the upstream's"
+    )
+    worker_threads: int = setting(
+        "engine.worker-threads",
+        "2",
+        count,
+        "threads for scanning and compressing large answers",
+    )
+    inline_bytes: int = setting(
+        "engine.inline-bytes",
+        "256KB",
+        size_bytes,
+        "answers up to this size are scanned at once",
+    )
+    disable_cors: bool = setting(
+        "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
+    )
+    log_level: str = setting("log.level", "info", str, "debug, info, warn or error")
+
+
+WITHOUT_EFFECT = {
+    "query-range.request-downsampled": "Thanos Query is asked exactly what the client asks",
+    "query-range.partial-response": "the client's parameter and Thanos Query's default decide",
+    "labels.partial-response": "the client's parameter and Thanos Query's default decide",
+    "labels.default-time-range": "Thanos Query's default is kept",
+    "labels.split-interval": "label queries are not split",
+    "labels.max-query-parallelism": "label queries are not split",
+    "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",
+    "query.max-retries-per-request": "query-range.max-retries-per-request serves all",
+    "query-frontend.forward-header": "all headers travel on",
+    "query-frontend.vertical-shards": "queries are cut in time only",
+    "query-frontend.enable-x-functions": "what is not known here is passed on",
+    "enable-feature": "what is not known here is passed on",
+    "cache-compression-type": "answers are kept deflated",
+    "query-frontend.downstream-tripper-config": "see the upstream.* settings",
+}
+"""Flags of query-frontend that are understood and change nothing, with the reason."""
+
+
+def rows() -> list[dict[str, Any]]:
+    """The table: flag, default, parse, meaning, and the field's name."""
+    return [{**field.metadata, "name": field.name} for field in dataclasses.fields(Settings)]
+
+
+def load_settings(
+    arguments: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Settings, list[str]]:
+    """Settings from flags, environment and file, and the flags that have no effect here.
+
+    Raises:
+        SettingError: an unknown flag, or a value that cannot be read.
+    """
+    given, config_file = _read_flags(arguments)
+    idle = [
+        f"--{flag} has no effect: {WITHOUT_EFFECT[flag]}"
+        for flag in given
+        if flag in WITHOUT_EFFECT
+    ]
+    from_file = _read_file(config_file or environment.get("THANOXY_CONFIG_FILE", ""))
+    values = {}
+    for row in rows():
+        flag = row["flag"]
+        variable = "THANOXY_" + re.sub(r"[.-]", "_", flag).upper()
+        for source in (given, {flag: environment.get(variable)}, from_file):
+            if source.get(flag) is not None:
+                values[row["name"]] = _parse(row, source[flag])
+                break
+    return Settings(**values), idle
+
+
+def _parse(row: dict[str, Any], text: str) -> Any:
+    try:
+        return row["parse"](text)
+    except ValueError as error:
+        raise SettingError(f"--{row['flag']}={text}: {error}") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:  # type: ignore[override]
+        raise SettingError(f"{message}; --help lists all flags")
+
+
+def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
+    """Flags as given, in kingpin's forms: `--flag=value`, `--flag value`, `--flag`, `--no-flag`."""
+    parser = _Parser(prog="thanoxy", allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--config.file", metavar="FILE", help="settings as TOML")
+    for row in rows():
+        text = f"{row['meaning']} [{row['default']}]"
+        _add_flag(parser, row["flag"], row["parse"] is boolean, text)
+    for flag in WITHOUT_EFFECT:
+        _add_flag(parser, flag, switch=True, text=argparse.SUPPRESS)
+    given = vars(parser.parse_args(list(arguments)))
+    return given, given.pop("config.file", "")
+
+
+def _add_flag(parser: argparse.ArgumentParser, flag: str, switch: bool, text: str) -> None:
+    """A switch may stand alone or be negated; other flags want a value."""
+    if not switch:
+        parser.add_argument(
+            f"--{flag}", dest=flag, metavar="VALUE", help=text.replace("%", "%%")
+        )
+        return
+    parser.add_argument(
+        f"--{flag}", dest=flag, nargs="?", const="true", metavar="BOOL", help=text
+    )
+    parser.add_argument(
+        f"--no-{flag}", dest=flag, action="store_const", const="false", help=argparse.SUPPRESS
+    )
+
+
+def _read_file(path: str) -> dict[str, str]:
+    if not path:
+        return {}
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"config file {path}: {error}") from error
+    flat = dict(_flatten(document, ""))
+    unknown = flat.keys() - {row["flag"] for row in rows()} - WITHOUT_EFFECT.keys()
+    if unknown:
+        raise SettingError(f"config file {path}: unknown settings {', '.join(sorted(unknown))}")
+    return flat
+
+
+def _flatten(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            pairs += _flatten(value, f"{prefix}{key}.")
+        else:
+            pairs.append(
+                (prefix + key, str(value).lower() if isinstance(value, bool) else str(value))
+            )
+    return pairs

@@ -1,0 +1,33 @@
+"""Several requests side by side, for one query."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+
+async def fan_out(
+    work: Callable[[A], Awaitable[T]], arguments: Sequence[A], parallelism: int
+) -> list[T]:
+    """`work` of every argument, at most `parallelism` at once; results in the arguments' order.
+
+    The first failure cancels all others and is raised as it is. Cancelling the caller cancels all.
+    """
+    if len(arguments) == 1:
+        return [await work(arguments[0])]
+    gate = asyncio.Semaphore(parallelism)
+
+    async def gated(argument: A) -> T:
+        async with gate:
+            return await work(argument)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(gated(argument)) for argument in arguments]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

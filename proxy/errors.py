@@ -1,0 +1,72 @@
+"""The errors a client can see. Each class knows its Prometheus `errorType` and HTTP status.
+
+The types are those of Thanos (`pkg/api/api.go`): bad_data, execution, timeout, canceled, internal;
+and Prometheus's `unavailable` for an upstream that cannot be reached.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QueryError(Exception):
+    """Something that ends a query. `str(error)` is the sentence that the client reads."""
+
+    error_type: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+
+class BadDataError(QueryError):
+    """The request cannot be understood."""
+
+    error_type = "bad_data"
+    status = 400
+
+
+class TooLargeError(QueryError):
+    """The request itself is larger than a limit."""
+
+    error_type = "bad_data"
+    status = 413
+
+
+class LimitError(QueryError):
+    """The query would cost more than a limit allows; the text names the limit and its setting."""
+
+    error_type = "execution"
+    status = 422
+
+
+class QueryTimeoutError(QueryError):
+    """The deadline passed. Thanos answers timeouts with 503 (`pkg/api/api.go`)."""
+
+    error_type = "timeout"
+    status = 503
+
+
+class BadUpstreamAnswerError(QueryError):
+    """The upstream answered something that is not a Prometheus API answer."""
+
+    error_type = "internal"
+    status = 502
+
+
+class UpstreamUnreachableError(QueryError):
+    """No connection to the upstream, or it broke before the answer was complete."""
+
+    error_type = "unavailable"
+    status = 502
+
+
+class UpstreamAnswerError(QueryError):
+    """The upstream's own error answer, passed on as it is."""
+
+    def __init__(self, status: int, content_type: str, body: bytes) -> None:
+        super().__init__(f"the upstream answered {status}")
+        self.answer_status = status
+        self.content_type = content_type
+        self.body = body
+
+
+class NotSplittableError(Exception):
+    """Not for clients: what came back cannot be joined exactly, ask for the whole instead."""

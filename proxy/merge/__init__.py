@@ -1,0 +1,1 @@
+"""Many partial answers into one."""

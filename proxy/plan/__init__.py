@@ -1,0 +1,1 @@
+"""Decisions as printable data: what to ask of the upstream, and what not to."""

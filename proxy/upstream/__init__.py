@@ -1,0 +1,1 @@
+"""Thanos Query, asked over HTTP. The only place that knows aiohttp's client."""
