@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proxy.demo.series import Flags, Labels, Values
+from proxy.demo.series import Flags, Labels, Times, Values
 from proxy.demo.vectors import (
     ExecutionError,
     Key,
@@ -70,7 +70,7 @@ def quantile_of(q: Values, x: Values, present: Flags, axis: int) -> Values:
     rank = np.clip(np.nan_to_num(q), 0.0, 1.0) * top
     low = np.floor(rank).astype(np.int64)
 
-    def at(index: Values) -> Values:
+    def at(index: Times) -> Values:
         return np.take_along_axis(ordered, np.expand_dims(index, axis), axis).squeeze(axis)
 
     weight = rank - low

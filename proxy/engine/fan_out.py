@@ -22,8 +22,10 @@ async def fan_out(
     gate = asyncio.Semaphore(parallelism)
 
     async def gated(argument: A) -> T:
-        async with gate:
-            return await work(argument)
+        await gate.acquire()
+        result = await work(argument)
+        gate.release()  # not after a failure: what waits must not begin any more
+        return result
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,0 +1,109 @@
+"""Plans, compared as text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.model.grid import Grid
+from proxy.model.query import RangeQuery
+from proxy.plan.range_plan import SplitPolicy, plan_range
+from tests.bodies import GRIDS
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+POLICY = SplitPolicy(HOUR_MS, 100)
+
+
+def query(expr: str = "up", end_ms: int = 2 * HOUR_MS, **form: str) -> RangeQuery:
+    return RangeQuery(expr, 30 * MINUTE_MS, end_ms, 15 * MINUTE_MS, "", tuple(form.items()))
+
+
+def text(*lines: str) -> str:
+    return "\n".join(lines)
+
+
+def test_a_plan_lists_its_splits() -> None:
+    assert str(plan_range(query(), POLICY)) == text(
+        "range query 1800000+7x900000ms",
+        "  expr: up",
+        "  split: 1800000+2x900000ms",
+        "  split: 3600000+4x900000ms",
+        "  split: 7200000+1x900000ms",
+    )
+
+
+def test_range_dependent_times_become_constants_of_the_whole_range() -> None:
+    assert str(plan_range(query("up @ end()"), POLICY)) == text(
+        "range query 1800000+7x900000ms",
+        "  expr: up @ 7200.000 (frozen)",
+        "  split: 1800000+2x900000ms",
+        "  split: 3600000+4x900000ms",
+        "  split: 7200000+1x900000ms",
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (query(end_ms=HOUR_MS - 1), "it lies within one split interval"),
+        (query(analyze="true"), "analyze describes one evaluation"),
+        (query(limit="5"), "limit counts the series of the whole answer"),
+    ],
+)
+def test_what_only_one_evaluation_can_answer_is_not_cut(asked: RangeQuery, reason: str) -> None:
+    plan = plan_range(asked, POLICY)
+    assert str(plan) == text(f"range query {asked.grid}", f"  whole: {reason}")
+
+
+@pytest.mark.parametrize("expr", ["", "sum(", "up[5m:1m", "$__rate(up)", "up @ start(", "new_fn(up)"])
+def test_what_is_not_understood_is_asked_for_whole_in_the_clients_words(expr: str) -> None:
+    plan = plan_range(query(expr), POLICY)
+    assert plan.whole
+    assert plan.expr == expr
+    assert plan.splits == (plan.query.grid,)
+
+
+@pytest.mark.parametrize("name", ["analyze", "limit"])
+def test_an_empty_parameter_is_as_good_as_none(name: str) -> None:
+    assert not plan_range(query(**{name: ""}), POLICY).whole
+
+
+def test_more_splits_than_allowed_are_not_made() -> None:
+    assert plan_range(query(), SplitPolicy(HOUR_MS, 2)).whole == "3 splits are more than 2"
+    assert not plan_range(query(), SplitPolicy(HOUR_MS, 3)).whole
+
+
+def test_without_an_interval_nothing_is_cut() -> None:
+    assert plan_range(query(), SplitPolicy(0, 100)).whole == "it lies within one split interval"
+
+
+def test_the_clients_grid_is_moved_only_when_asked_to() -> None:
+    asked = RangeQuery("up", 100, 2 * HOUR_MS + 7, MINUTE_MS, "", ())
+    assert plan_range(asked, POLICY).query == asked
+    aligned = plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True))
+    assert aligned.query.grid == Grid(0, MINUTE_MS, 121)
+    assert aligned.splits[0].start_ms == 0
+
+
+def test_a_short_query_is_aligned_too() -> None:
+    asked = RangeQuery("up", 100, 5 * MINUTE_MS, MINUTE_MS, "", ())
+    plan = plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True))
+    assert not plan.whole
+    assert plan.splits == (Grid(0, MINUTE_MS, 6),)
+
+
+def test_frozen_times_are_those_of_the_aligned_range() -> None:
+    asked = RangeQuery("up @ start()", 100, 2 * HOUR_MS, MINUTE_MS, "", ())
+    assert plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True)).expr == "up @ 0.000"
+
+
+@given(GRIDS, st.sampled_from([0, 1000, MINUTE_MS, HOUR_MS]), st.integers(0, 50))
+def test_whatever_is_decided_every_step_is_asked_for_once(
+    grid: Grid, interval_ms: int, max_splits: int
+) -> None:
+    asked = RangeQuery("up", grid.start_ms, grid.last_ms, grid.step_ms, "", ())
+    plan = plan_range(asked, SplitPolicy(interval_ms, max_splits))
+    times = [s.start_ms + k * s.step_ms for s in plan.splits for k in range(s.steps)]
+    assert times == [grid.start_ms + k * grid.step_ms for k in range(grid.steps)]
