@@ -15,13 +15,25 @@ from proxy.api.query_range import QueryRangeEndpoint
 from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import Router, route
 from proxy.api.server import JsonServer
+from proxy.cache_config import read_cache_config
 from proxy.config import Settings, SettingError
 from proxy.demo.app import start_demo
+from proxy.engine.answer_memo import AnswerMemo
+from proxy.engine.background import Background
+from proxy.engine.clock import SystemClock
 from proxy.engine.range_query import RangeQueries
+from proxy.engine.results_cache import ResultsCache
+from proxy.engine.stores_poll import poll_stores
 from proxy.engine.threads import WorkerThreads
+from proxy.plan.freshness import KeepPolicy
+from proxy.plan.holes import StoreWatch
 from proxy.plan.range_plan import SplitPolicy
+from proxy.store.memory import MemoryStore
 from proxy.telemetry.log import LOG
 from proxy.upstream.client import ClientPolicy, ThanosClient
+
+_LAST_PORT = 65_535
+_MOST_BACKGROUND_TASKS = 64
 
 
 @dataclass(slots=True)
@@ -54,8 +66,17 @@ async def start(settings: Settings) -> App:
         parts.push_async_callback(client.close)
         threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
         parts.callback(threads.close)
+        background = Background(_MOST_BACKGROUND_TASKS)
+        parts.push_async_callback(background.close)
+        watch = StoreWatch(settings.stores_forget_ms)
+        if settings.stores_interval_ms:
+            interval_s = settings.stores_interval_ms / 1000
+            background.spawn(poll_stores(client, watch, SystemClock(), interval_s))
+        else:
+            watch.no_such_endpoint()
         ready = Ready(client, settings.ready_timeout_ms / 1000)
-        runner = _runner(settings, _router(settings, client, threads, ready))
+        query_range = _query_range(settings, client, threads, watch, background)
+        runner = _runner(settings, _router(settings, query_range, ready))
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings.http_address)
@@ -75,26 +96,58 @@ def _client_policy(settings: Settings) -> ClientPolicy:
     )
 
 
-def _router(
-    settings: Settings, client: ThanosClient, threads: WorkerThreads, ready: Ready
-) -> Router:
-    policy = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
-    passthrough = Passthrough(client)
+def _query_range(
+    settings: Settings,
+    client: ThanosClient,
+    threads: WorkerThreads,
+    watch: StoreWatch,
+    background: Background,
+) -> QueryRangeEndpoint:
+    config = read_cache_config(settings)
+    store = MemoryStore(config.max_bytes, settings.max_extent_share)
+    keep = KeepPolicy(
+        freshness_ms=settings.freshness_ms,
+        recent_ms=settings.recent_ms,
+        recent_life_ms=settings.recent_life_ms,
+        long_life_ms=config.life_ms or settings.long_life_ms,
+        empty_life_ms=settings.empty_life_ms,
+        short_life_ms=settings.short_life_ms,
+    )
+    clock = SystemClock()
+    cache = ResultsCache(store, watch, clock, threads, keep, settings.extent_steps, background)
     split = SplitPolicy(
-        settings.split_interval_ms, settings.max_splits, settings.align_range_with_step
+        settings.split_interval_ms,
+        settings.max_splits,
+        settings.align_range_with_step,
+        keep=config.max_bytes > 0,
     )
-    queries = RangeQueries(client, threads, split, settings.max_query_parallelism)
-    query_range = QueryRangeEndpoint(
-        queries, passthrough, threads, policy, settings.max_body_bytes
+    return QueryRangeEndpoint(
+        RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),
+        Passthrough(client),
+        threads,
+        clock,
+        AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
+        watch,
+        _response_policy(settings),
+        settings.max_body_bytes,
+        tuple(name.strip().lower() for name in settings.vary_headers.split(",") if name.strip()),
     )
+
+
+def _response_policy(settings: Settings) -> ResponsePolicy:
+    return ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
+
+
+def _router(settings: Settings, query_range: QueryRangeEndpoint, ready: Ready) -> Router:
     routes = {
         "/api/v1/query_range": route("query_range", "GET POST", query_range),
         "/-/healthy": route("healthy", "GET HEAD", healthy),
         "/-/ready": route("ready", "GET HEAD", ready),
         "/metrics": route("metrics", "GET HEAD", metrics),
     }
-    fallback = route("passthrough", "", passthrough)
-    return Router(routes, fallback, policy, settings.log_queries_longer_than_ms / 1000)
+    fallback = route("passthrough", "", query_range.passthrough)
+    slower_than_s = settings.log_queries_longer_than_ms / 1000
+    return Router(routes, fallback, _response_policy(settings), slower_than_s)
 
 
 def _runner(settings: Settings, router: Router) -> web.ServerRunner:
@@ -113,7 +166,7 @@ def _runner(settings: Settings, router: Router) -> web.ServerRunner:
 
 async def _listen(runner: web.ServerRunner, address: str) -> str:
     host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit():
+    if not separator or not port.isdecimal() or int(port) > _LAST_PORT:
         raise SettingError(f"--http-address={address}: host:port is expected")
     site = web.TCPSite(runner, host.strip("[]") or None, int(port), backlog=1024)
     try:

@@ -1,8 +1,8 @@
 """Every setting in one table: it feeds flags, environment, config file and the README.
 
-Names are those of `thanos query-frontend` wherever it has one. A flag `--a.b-c` is `THANOXY_A_B_C`
-in the environment and `a.b-c` in the config file (TOML); a flag wins over the environment, that
-over the file, that over the default.
+Names are those of `thanos query-frontend` wherever it has one. A flag `--a.b-c` is
+`THANOXY_A_B_C` in the environment and `a.b-c` in the config file (TOML); a flag wins over the
+environment, that over the file, that over the default.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from proxy.codec.durations import parse_duration_ms
 
@@ -29,6 +30,10 @@ def duration_ms(text: str) -> int:
     if value is None or value < 0:
         raise ValueError("a duration such as 30s, 5m or 1h30m is expected")
     return value
+
+
+def signed_duration_ms(text: str) -> int:
+    return -duration_ms(text[1:]) if text.startswith("-") else duration_ms(text)
 
 
 def size_bytes(text: str) -> int:
@@ -51,6 +56,33 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> int:
+    if not (number := count(text)):
+        raise ValueError("a whole number above 0 is expected")
+    return number
+
+
+def share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise ValueError("a number above 0 and at most 1 is expected")
+    return number
+
+
+def url(text: str) -> str:
+    parts = urlsplit(text)  # its port is checked when it is read
+    is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
+        raise ValueError("an address such as http://thanos-query:10902 is expected")
+    return text
+
+
+def level_name(text: str) -> str:
+    if text not in {"debug", "info", "warn", "error"}:
+        raise ValueError("debug, info, warn or error is expected")
+    return text
+
+
 def setting(flag: str, default: str, parse: Parse, meaning: str) -> Any:
     """A row of the table. The field's value has the unit that its name ends in."""
     return dataclasses.field(
@@ -64,38 +96,32 @@ class Settings:
     """All settings, parsed."""
 
     http_address: str = setting(
-        "http-address",
-        "0.0.0.0:10902",
-        str,
+        "http-address", "0.0.0.0:10902", str,
         "where to listen (host:port; port 0 takes a free one)",
-    )
+    )  # fmt: skip
     http_grace_period_ms: int = setting(
-        "http-grace-period",
-        "2m",
-        duration_ms,
+        "http-grace-period", "2m", duration_ms,
         "how long running requests may finish after SIGTERM",
-    )
+    )  # fmt: skip
     downstream_url: str = setting(
-        "query-frontend.downstream-url", "http://localhost:9090", str, "the Thanos Query to ask"
+        "query-frontend.downstream-url", "http://localhost:9090", url, "the Thanos Query to ask"
     )
     demo: bool = setting(
         "demo", "false", boolean, "ask a small embedded upstream with synthetic series instead"
     )
     split_interval_ms: int = setting(
-        "query-range.split-interval",
-        "24h",
-        duration_ms,
+        "query-range.split-interval", "24h", duration_ms,
         "where range queries are cut; 0 never cuts",
-    )
+    )  # fmt: skip
     max_query_parallelism: int = setting(
-        "query-range.max-query-parallelism", "14", count, "splits of one query asked at once"
+        "query-range.max-query-parallelism", "14", positive, "splits of one query asked at once"
     )
     max_splits: int = setting(
         "query-range.max-splits", "1000", count, "a query of more splits is asked as a whole"
     )
     max_retries_per_request: int = setting(
         "query-range.max-retries-per-request", "5", count,
-        "attempts for each upstream request (connection errors, 502, 503 without error JSON, 504)",
+        "attempts for each request (connection errors, 502, 503 without error JSON, 504)",
     )  # fmt: skip
     align_range_with_step: bool = setting(
         "query-range.align-range-with-step", "false", boolean,
@@ -105,35 +131,27 @@ class Settings:
         "query-frontend.compress-responses", "true", boolean, "gzip for clients that accept it"
     )
     log_queries_longer_than_ms: int = setting(
-        "query-frontend.log-queries-longer-than",
-        "0",
-        duration_ms,
-        "log slower queries; 0 logs none",
-    )
+        "query-frontend.log-queries-longer-than", "0", signed_duration_ms,
+        "log slower queries; 0 logs none, a negative duration all",
+    )  # fmt: skip
     request_timeout_ms: int = setting(
-        "upstream.request-timeout",
-        "5m",
-        duration_ms,
+        "upstream.request-timeout", "5m", duration_ms,
         "the longest that one upstream request may take",
-    )
+    )  # fmt: skip
     connect_timeout_ms: int = setting(
         "upstream.connect-timeout", "5s", duration_ms, "the longest that connecting may take"
     )
     retry_backoff_ms: int = setting(
-        "upstream.retry-backoff",
-        "50ms",
-        duration_ms,
+        "upstream.retry-backoff", "50ms", duration_ms,
         "wait before a retry; doubles, with jitter",
-    )
+    )  # fmt: skip
     max_connections: int = setting(
         "upstream.max-connections", "200", count, "connections to the upstream"
     )
     max_response_bytes: int = setting(
-        "upstream.max-response-bytes",
-        "512MB",
-        size_bytes,
+        "upstream.max-response-bytes", "512MB", size_bytes,
         "the largest answer to one upstream request",
-    )
+    )  # fmt: skip
     upstream_gzip: bool = setting(
         "upstream.gzip", "false", boolean,
         "ask the upstream for gzip; costs Thanos time, saves network",
@@ -148,21 +166,73 @@ class Settings:
         "http.ready-timeout", "2s", duration_ms, "how long /-/ready waits for the upstream's"
     )
     worker_threads: int = setting(
-        "engine.worker-threads",
-        "2",
-        count,
+        "engine.worker-threads", "2", positive,
         "threads for scanning and compressing large answers",
-    )
+    )  # fmt: skip
     inline_bytes: int = setting(
-        "engine.inline-bytes",
-        "256KB",
-        size_bytes,
+        "engine.inline-bytes", "256KB", size_bytes,
         "answers up to this size are scanned at once",
+    )  # fmt: skip
+    cache_config: str = setting(
+        "query-range.response-cache-config", "", str,
+        "the results cache as YAML, as query-frontend takes it; default: IN-MEMORY",
+    )  # fmt: skip
+    cache_config_file: str = setting(
+        "query-range.response-cache-config-file", "", str, "a file with that YAML"
+    )
+    freshness_ms: int = setting(
+        "query-range.response-cache-max-freshness", "1m", duration_ms,
+        "data younger than this is answered and never kept",
+    )  # fmt: skip
+    recent_ms: int = setting(
+        "cache.recent-window", "2h", duration_ms,
+        "how old late samples may be (out-of-order window): younger data is kept shortly",
+    )  # fmt: skip
+    recent_life_ms: int = setting(
+        "cache.recent-life", "10m", duration_ms, "how long data in the recent window is kept"
+    )
+    long_life_ms: int = setting(
+        "cache.life", "24h", duration_ms, "how long data older than the recent window is kept"
+    )
+    empty_life_ms: int = setting(
+        "cache.empty-life", "2m", duration_ms, "how long answers without any series are kept"
+    )
+    short_life_ms: int = setting(
+        "cache.unconfirmed-life", "10s", duration_ms,
+        "how long answers serve before all stores are known to have taken part",
+    )  # fmt: skip
+    stores_interval_ms: int = setting(
+        "cache.stores-interval", "5s", duration_ms,
+        "how often /api/v1/stores is looked at; 0 trusts every answer",
+    )  # fmt: skip
+    stores_forget_ms: int = setting(
+        "cache.stores-forget", "1h", duration_ms,
+        "a store away for longer than this is no longer expected",
+    )  # fmt: skip
+    extent_steps: int = setting(
+        "cache.extent-steps", "256", positive, "steps in an extent, the unit of keeping"
+    )
+    max_extent_share: float = setting(
+        "cache.max-extent-share", "0.1", share,
+        "an extent larger than this share of the cache is not kept",
+    )  # fmt: skip
+    memo_bytes: int = setting(
+        "cache.memo-bytes", "128MB", size_bytes, "memory for whole answers assembled lately"
+    )
+    memo_age_ms: int = setting(
+        "cache.memo-life", "30s", duration_ms, "how long an assembled answer is remembered"
+    )
+    vary_headers: str = setting(
+        "cache.vary-headers", "THANOS-TENANT,X-Scope-OrgID,Authorization,Cookie", str,
+        "request headers that change answers; part of every key, hashed",
+    )  # fmt: skip
+    admin_api: bool = setting(
+        "web.enable-admin-api", "false", boolean, "allow purging the cache over HTTP"
     )
     disable_cors: bool = setting(
         "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
     )
-    log_level: str = setting("log.level", "info", str, "debug, info, warn or error")
+    log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
 
 
 WITHOUT_EFFECT = {
@@ -228,7 +298,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
-    """Flags as given, in kingpin's forms: `--flag=value`, `--flag value`, `--flag`, `--no-flag`."""
+    """Flags as given, in kingpin's forms: `--flag=value`, `--flag value`, `--[no-]flag`."""
     parser = _Parser(prog="thanoxy", allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--config.file", metavar="FILE", help="settings as TOML")
     for row in rows():
@@ -260,7 +330,7 @@ def _read_file(path: str) -> dict[str, str]:
         return {}
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingError(f"config file {path}: {error}") from error
     flat = dict(_flatten(document, ""))
     unknown = flat.keys() - {row["flag"] for row in rows()} - WITHOUT_EFFECT.keys()

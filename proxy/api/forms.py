@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from aiohttp import web
 
@@ -22,6 +23,25 @@ class RequestForm:
     form: Form | None
     body: bytes
     is_complete: bool
+
+
+class CacheControl(Enum):
+    """What a request says of caching (RFC 9111, 5.2.1)."""
+
+    ANY = "kept answers are welcome"
+    REFRESH = "no-cache: ask again, and keep that"
+    NO_STORE = "no-store: pass the request on"
+
+
+def cache_control(request: web.BaseRequest) -> CacheControl:
+    """The request's wish; `Pragma: no-cache` counts where there is no Cache-Control."""
+    text = request.headers.get("Cache-Control")
+    if text is None:
+        text = request.headers.get("Pragma", "")
+    directives = {part.strip().lower() for part in text.split(",")}
+    if "no-store" in directives:
+        return CacheControl.NO_STORE
+    return CacheControl.REFRESH if "no-cache" in directives else CacheControl.ANY
 
 
 async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestForm:

@@ -6,7 +6,7 @@ are not. The host is the configured upstream, whatever a client sends.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from aiohttp import web
 
@@ -22,9 +22,20 @@ class Passthrough:
         self._forwarder = forwarder
 
     async def __call__(
-        self, request: web.BaseRequest, read: bytes | None = None, must_be_json: bool = False
+        self,
+        request: web.BaseRequest,
+        read: bytes | None = None,
+        must_be_json: bool = False,
+        extra: Mapping[str, str] | None = None,
     ) -> web.StreamResponse:
-        """Pass a request on; `read` is its body as far as it was read already."""
+        """Pass a request on.
+
+        Args:
+            request: the client's.
+            read: its body as far as it was read already.
+            must_be_json: a 200 that is not JSON is the upstream's fault.
+            extra: headers to add to the answer.
+        """
         path = request.raw_path
         if not path.startswith("/") or path.startswith("//"):
             raise BadDataError("the request's path must start with one slash")
@@ -33,7 +44,7 @@ class Passthrough:
         async with self._forwarder.forward(request.method, path, headers, body) as answer:
             if must_be_json:
                 await _check_is_json(answer)
-            return await _send(request, answer)
+            return await _send(request, answer, extra or {})
 
     def _body(self, request: web.BaseRequest, read: bytes | None) -> Body:
         if read is not None and request.content.at_eof():
@@ -59,9 +70,11 @@ async def _check_is_json(answer: OpenAnswer) -> None:
         raise BadUpstreamAnswerError(f"the upstream answered {answer.status} with an HTML page")
 
 
-async def _send(request: web.BaseRequest, answer: OpenAnswer) -> web.StreamResponse:
+async def _send(
+    request: web.BaseRequest, answer: OpenAnswer, extra: Mapping[str, str]
+) -> web.StreamResponse:
     response = web.StreamResponse(
-        status=answer.status, reason=answer.reason, headers={"Server": "thanoxy"}
+        status=answer.status, reason=answer.reason, headers={"Server": "thanoxy", **extra}
     )
     for name, value in response_headers(answer.headers, keep_length=True):
         response.headers.add(name, value)

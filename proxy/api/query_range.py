@@ -3,51 +3,120 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aiohttp import web
-
-from proxy.api.forms import read_form
-from proxy.api.passthrough import Passthrough
-from proxy.api.respond import ResponsePolicy, send_matrix
-from proxy.codec.params import parse_range_query
-from proxy.engine.range_query import RangeQueries
-from proxy.engine.threads import WorkerThreads
-from proxy.errors import NotSplittableError
-from proxy.model.query import CallerHeaders, Form
-from proxy.plan.range_plan import RangePlan
-from proxy.telemetry.metrics import SPLITS, WHOLE
+from proxy.api.forms import CacheControl, cache_control, read_form
+from proxy.api.respond import assemble, send
 from proxy.codec.headers import query_headers
+from proxy.codec.matrix_text import text_bytes
+from proxy.codec.params import parse_range_query
+from proxy.errors import NotSplittableError
+from proxy.model.query import CallerHeaders
+from proxy.plan.cache_key import vary_fields
+from proxy.telemetry.metrics import CACHE_ANSWERS, WHOLE
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from proxy.api.forms import RequestForm
+    from proxy.api.passthrough import Passthrough
+    from proxy.api.respond import ResponsePolicy
+    from proxy.engine.answer_memo import AnswerMemo, Assembled
+    from proxy.engine.ports import Clock
+    from proxy.engine.range_query import RangeAnswer, RangeQueries
+    from proxy.engine.threads import WorkerThreads
+    from proxy.plan.holes import StoreWatch
+    from proxy.plan.range_plan import RangePlan
+
+CACHE_HEADER = "X-Thanoxy-Cache"
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRangeEndpoint:
-    """Answers from splits where that is exact, else passes the request on as it came."""
+    """Answers from splits and kept pieces where that is exact, else passes the request on."""
 
     queries: RangeQueries
     passthrough: Passthrough
     threads: WorkerThreads
+    clock: Clock
+    memo: AnswerMemo
+    watch: StoreWatch
     policy: ResponsePolicy
     max_body_bytes: int
+    vary_names: tuple[str, ...]
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, self.max_body_bytes)
-        plan = self._plan(read.form)
-        if plan is not None and not plan.whole:
-            caller = CallerHeaders(query_headers(request.headers.items()))
-            try:
-                answer = await self.queries.run(plan, caller)
-            except NotSplittableError:
-                pass
-            else:
-                SPLITS.inc(len(plan.splits))
-                return await send_matrix(
-                    request, answer.matrix, answer.no_store, self.policy, self.threads
-                )
-        WHOLE.inc()
-        return await self.passthrough(request, read.body, must_be_json=True)
+        control = cache_control(request)
+        plan = self._plan(request, read, control)
+        if plan is None or plan.whole:
+            reason = plan.whole if plan else "Thanos reads the parameters"
+            return await self._whole(request, read, reason)
+        try:
+            return await self._answer(request, plan, control)
+        except NotSplittableError as error:
+            return await self._whole(request, read, str(error))
 
-    def _plan(self, form: Form | None) -> RangePlan | None:
-        query = parse_range_query(form) if form is not None else None
+    def _plan(
+        self, request: web.BaseRequest, read: RequestForm, control: CacheControl
+    ) -> RangePlan | None:
+        if read.form is None or control is CacheControl.NO_STORE:
+            return None
+        query = parse_range_query(read.form)
         if query is None:
             return None
-        return self.queries.plan(query)
+        return self.queries.plan(query, vary_fields(request.headers.items(), self.vary_names))
+
+    async def _whole(
+        self, request: web.BaseRequest, read: RequestForm, reason: str
+    ) -> web.StreamResponse:
+        WHOLE.inc()
+        CACHE_ANSWERS.labels("bypass").inc()
+        extra = {CACHE_HEADER: f'bypass; reason="{_header_text(reason)}"'}
+        return await self.passthrough(request, read.body, must_be_json=True, extra=extra)
+
+    async def _answer(
+        self, request: web.BaseRequest, plan: RangePlan, control: CacheControl
+    ) -> web.StreamResponse:
+        wants_gzip = self.policy.may_gzip(request)
+        refresh = control is CacheControl.REFRESH
+        memo_key = (plan.key.full if plan.key else b"", plan.grid, wants_gzip)
+        headers = self.policy.headers()
+        if not refresh and (known := self._remembered(memo_key)):
+            CACHE_ANSWERS.labels("hit").inc()
+            headers[CACHE_HEADER] = "hit"
+            return await send(request, known, headers)
+        caller = CallerHeaders(query_headers(request.headers.items()))
+        answer = await self.queries.run(plan, caller, not wants_gzip, refresh)
+        body = await self.threads.run(
+            lambda joined: assemble(joined, wants_gzip),
+            answer.matrix,
+            text_bytes(answer.matrix),
+        )
+        self._remember(memo_key, answer, body)
+        headers[CACHE_HEADER] = _held(answer, plan)
+        if answer.no_store:
+            headers["Cache-Control"] = "no-store"
+        return await send(request, body, headers)
+
+    def _remembered(self, key: tuple[object, ...]) -> Assembled | None:
+        return self.memo.get(key, self.watch.version, self.clock.monotonic_ms())
+
+    def _remember(self, key: tuple[object, ...], answer: RangeAnswer, body: Assembled) -> None:
+        if answer.expires_ms:
+            now_ms = self.clock.monotonic_ms()
+            self.memo.put(key, self.watch.version, now_ms, answer.expires_ms, body)
+
+
+def _held(answer: RangeAnswer, plan: RangePlan) -> str:
+    """What the cache held of an answer, in one word and in steps."""
+    result = "miss" if not answer.steps_hit else "partial"
+    if answer.steps_hit == plan.grid.steps:
+        result = "hit"
+    CACHE_ANSWERS.labels(result).inc()
+    return f"{result}; steps={plan.grid.steps}; held={answer.steps_hit}"
+
+
+def _header_text(text: str) -> str:
+    """Nothing that could end a header or its quotes; a reason may repeat the client's own text."""
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else " " for c in text)[:200]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import web
-from isal import isal_zlib
 
 from proxy.codec.go_json import error_body
-from proxy.codec.matrix_text import body_chunks, body_length
-from proxy.engine.threads import WorkerThreads
+from proxy.codec.gzip_body import gzip_body
+from proxy.codec.matrix_text import body_chunks, body_length, opened, text_bytes
+from proxy.engine.answer_memo import Assembled
 from proxy.errors import QueryError, UpstreamAnswerError
-from proxy.merge.matrices import JoinedMatrix
+from proxy.model.piece import Piece, SeriesList
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from proxy.merge.matrices import JoinedMatrix
 
 CHUNK_BYTES = 1 << 18
-_LEAST_GZIP_BYTES = 1024
+LEAST_GZIP_BYTES = 1024
 """Below this Thanos does not compress either (gzhttp's default minimum)."""
 
 CORS = {
@@ -35,8 +40,12 @@ class ResponsePolicy:
 
     def headers(self) -> dict[str, str]:
         """Headers of the proxy's own JSON answers, as Thanos sends them (`pkg/api/api.go`)."""
-        own = {"Content-Type": "application/json", "Server": "thanoxy"}
+        own = {"Content-Type": "application/json", "Vary": "Accept-Encoding", "Server": "thanoxy"}
         return {**CORS, **own} if self.cors else own
+
+    def may_gzip(self, request: web.BaseRequest) -> bool:
+        """Whether the client takes gzip and the setting allows it."""
+        return self.gzip and accepts_gzip(request)
 
 
 def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
@@ -58,38 +67,48 @@ def accepts_gzip(request: web.BaseRequest) -> bool:
     return False
 
 
-async def send_matrix(
-    request: web.BaseRequest,
-    matrix: JoinedMatrix,
-    no_store: bool,
-    policy: ResponsePolicy,
-    threads: WorkerThreads,
+def assemble(joined: JoinedMatrix, wants_gzip: bool) -> Assembled:
+    """The body in chunks of some hundred kilobytes; CPU work, for a thread when it is long."""
+    if wants_gzip and text_bytes(joined) >= LEAST_GZIP_BYTES:
+        return _in_chunks(gzip_body(joined, _series_list(joined)), is_gzip=True)
+    text = opened(joined)
+    return Assembled(tuple(body_chunks(text, CHUNK_BYTES)), body_length(text), is_gzip=False)
+
+
+def _series_list(joined: JoinedMatrix) -> SeriesList:
+    """The joined list as one of the parts has it, with what is derived from it; else a new one."""
+    for part in joined.parts:
+        if isinstance(part, Piece) and part.metrics is joined.metrics:
+            return part.series
+    return SeriesList(joined.metrics)
+
+
+def _in_chunks(buffers: Iterable[bytes | memoryview], is_gzip: bool) -> Assembled:
+    chunks: list[bytes] = []
+    waiting: list[bytes | memoryview] = []
+    size = 0
+    for buffer in buffers:
+        waiting.append(buffer)
+        size += len(buffer)
+        if size >= CHUNK_BYTES:
+            chunks.append(b"".join(waiting))
+            waiting, size = [], 0
+    chunks.append(b"".join(waiting))
+    return Assembled(tuple(chunks), sum(map(len, chunks)), is_gzip)
+
+
+async def send(
+    request: web.BaseRequest, answer: Assembled, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Send a joined matrix: exact Content-Length when plain, compressed while sent when gzip."""
-    length = body_length(matrix)
-    headers = {**policy.headers(), "Vary": "Accept-Encoding"}
-    if no_store:
-        headers["Cache-Control"] = "no-store"
+    """Send a body with its exact Content-Length, waiting for the client where it is slow."""
+    if answer.is_gzip:
+        headers["Content-Encoding"] = "gzip"
+    if len(answer.chunks) == 1:
+        return web.Response(body=answer.chunks[0], headers=headers)
     response = web.StreamResponse(headers=headers)
-    chunks = body_chunks(matrix, CHUNK_BYTES)
-    if policy.gzip and length >= _LEAST_GZIP_BYTES and accepts_gzip(request):
-        response.headers["Content-Encoding"] = "gzip"
-        await response.prepare(request)
-        await _send_gzip(response, chunks, threads)
-    else:
-        response.content_length = length
-        await response.prepare(request)
-        for chunk in chunks:
-            await response.write(chunk)
+    response.content_length = answer.length
+    await response.prepare(request)
+    for chunk in answer.chunks:
+        await response.write(chunk)
     await response.write_eof()
     return response
-
-
-async def _send_gzip(
-    response: web.StreamResponse, chunks: Iterator[bytes], threads: WorkerThreads
-) -> None:
-    stream = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
-    for chunk in chunks:
-        if deflated := await threads.run(stream.compress, chunk, len(chunk) * 4):
-            await response.write(deflated)
-    await response.write(stream.flush())

@@ -62,7 +62,7 @@ class Router:
             IN_FLIGHT.dec()
             REQUESTS.labels(found.name, code).inc()
             REQUEST_DURATION.labels(found.name).observe(took_s)
-            if 0 < self._slower_than_s < took_s:
+            if self._slower_than_s and took_s > self._slower_than_s:
                 slow_query(request, code, took_s)
 
     async def _answer(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:

@@ -17,7 +17,7 @@ from proxy.codec.pieces import open_piece
 from proxy.codec.tail_json import encode_tail
 from proxy.merge.matrices import JoinedMatrix
 from proxy.model.matrix import EncodedMatrix, Lane
-from proxy.model.piece import Piece
+from proxy.model.piece import Fragments, Piece
 
 _OPEN = b'{"metric":'
 _LANES = (b',"values":[', b',"histograms":[')
@@ -36,6 +36,18 @@ def opened(joined: JoinedMatrix) -> JoinedMatrix:
         open_piece(part) if isinstance(part, Piece) else part for part in joined.parts
     )
     return dataclasses.replace(joined, parts=parts)
+
+
+def text_bytes(joined: JoinedMatrix) -> int:
+    """About how long the text is: labels and points, without what stands around them."""
+    total = sum(map(len, joined.metrics))
+    for part in joined.parts:
+        for lane in (part.floats, part.histograms):
+            if isinstance(lane, Fragments):
+                total += lane.text_bytes
+            elif lane is not None:
+                total += int(lane.lengths.sum())
+    return total
 
 
 def body_length(joined: JoinedMatrix) -> int:

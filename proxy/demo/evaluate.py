@@ -38,12 +38,14 @@ from proxy.demo.vectors import (
 )
 from proxy.demo.windows import WINDOW_FUNCTIONS, quantile_over_time
 from proxy.errors import BadDataError
+from proxy.promql.lexer import LexError, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.demo.series import Flags, Times, Values
 
+MAX_TOKENS = 1_000
 AT_TIME = re.compile(r"} @ (?:(start|end)\(\)|(\d+)\.(\d{3}))(?: offset \S+)?$")
 
 
@@ -60,7 +62,14 @@ def parse(text: str) -> promql.Expr:
 
     Raises:
         BadDataError: it is not PromQL.
+        UnsupportedError: it is so long that the parser's recursion could end the process.
     """
+    try:
+        length = len(tokenize(text))
+    except LexError:
+        length = len(text)
+    if length > MAX_TOKENS:
+        raise UnsupportedError(f"an expression of more than {MAX_TOKENS} tokens")
     try:
         return promql.parse(text)
     except ValueError as error:

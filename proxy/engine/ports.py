@@ -7,10 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from proxy.model.extent import Extent, ExtentId
+from proxy.model.piece import SeriesList
 from proxy.model.query import CallerHeaders
+from proxy.plan.holes import Store
 
 T = TypeVar("T")
 A = TypeVar("A")
+
+Body = bytes | AsyncIterator[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,28 @@ class UpstreamAnswer:
 
     body: bytes
     no_store: bool
+    content_type: str = "application/json"
+
+
+class Upstream(Protocol):
+    """A Thanos Query. All methods raise `QueryError`s.
+
+    UpstreamAnswerError: the upstream's own error, to be passed on.
+    BadUpstreamAnswerError: an answer that is none.
+    UpstreamUnreachableError, QueryTimeoutError: no answer after all permitted attempts.
+    """
+
+    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+        """POST a urlencoded form to a path and read the whole answer."""
+        ...
+
+    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+        """GET a path and read the whole answer."""
+        ...
+
+    async def stores(self) -> list[Store] | None:
+        """What `/api/v1/stores` lists; None when the upstream has no such endpoint."""
+        ...
 
 
 class OpenAnswer(Protocol):
@@ -35,9 +62,6 @@ class OpenAnswer(Protocol):
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, with its content encoding as it is."""
         ...
-
-
-Body = bytes | AsyncIterator[bytes] | None
 
 
 class Forwarder(Protocol):
@@ -58,23 +82,41 @@ class Forwarder(Protocol):
         ...
 
 
-class Upstream(Protocol):
-    """A Thanos Query."""
-
-    async def query_range(self, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
-        """Ask for one split; `form` is urlencoded.
-
-        Raises:
-            UpstreamAnswerError: the upstream's own error, to be passed on.
-            BadUpstreamAnswerError: an answer that is none.
-            UpstreamUnreachableError: no answer after all permitted attempts.
-        """
-        ...
-
-
 class Threads(Protocol):
     """Where work that holds a core for long is done, away from the event loop."""
 
     async def run(self, work: Callable[[A], T], argument: A, size_bytes: int) -> T:
         """`work(argument)`; in a thread when `size_bytes` says that it takes long."""
+        ...
+
+
+class ExtentStore(Protocol):
+    """Where extents are kept."""
+
+    def get(self, extent_id: ExtentId) -> Extent | None:
+        """The extent as it was put last, unless it had to go."""
+        ...
+
+    def put(self, extent_id: ExtentId, extent: Extent) -> bool:
+        """Keep an extent in place of what was there; False when it is not kept."""
+        ...
+
+    def remove_where(self, matches: Callable[[ExtentId, Extent], bool]) -> int:
+        """Remove what matches; how many extents that were."""
+        ...
+
+    def intern(self, series: SeriesList) -> SeriesList:
+        """The one object for equal lists of series."""
+        ...
+
+
+class Clock(Protocol):
+    """Two clocks: what time it is, and how much time passes."""
+
+    def wall_ms(self) -> int:
+        """Unix milliseconds: to tell how old data is."""
+        ...
+
+    def monotonic_ms(self) -> int:
+        """Milliseconds since some moment: to tell how long something is kept."""
         ...

@@ -1,72 +1,204 @@
-"""The story of a range query: plan, fetch side by side, join."""
+"""The story of a range query: look up what is kept, fetch the gaps side by side, join."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.params import encode_range_form
+from proxy.codec.pieces import IndexedMatrix, clip, clip_piece, index_matrix
 from proxy.codec.tail_json import merge_stats
 from proxy.engine.fan_out import fan_out
-from proxy.engine.ports import Threads, Upstream
+from proxy.engine.flights import Flights, Share
+from proxy.engine.results_cache import Fetch, Hit, ResultsCache
 from proxy.errors import NotSplittableError, UpstreamAnswerError
-from proxy.merge.matrices import JoinedMatrix, join_matrices
+from proxy.merge.matrices import JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
-from proxy.model.matrix import EncodedMatrix
-from proxy.model.query import CallerHeaders, RangeQuery
+from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
+from proxy.plan.split import split_grid
+from proxy.telemetry.metrics import NOT_KEPT, SPLITS, STEPS
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import Clock, Threads, Upstream
+    from proxy.model.piece import Piece
+    from proxy.model.query import CallerHeaders, RangeQuery
+
+PATH = "/api/v1/query_range"
 
 
 @dataclass(frozen=True, slots=True)
 class RangeAnswer:
-    """A joined matrix and whether the upstream forbade keeping any part of it."""
+    """A joined matrix, what the cache held of it, and until when it may be given again.
+
+    no_store: the upstream forbade keeping a part of it.
+    expires_ms: on the monotonic clock; 0 when parts of it were fetched for this answer.
+    """
 
     matrix: JoinedMatrix
     no_store: bool
+    steps_hit: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a flight brings: the answer, and the pieces that were made of it (with their steps)."""
+
+    indexed: IndexedMatrix
+    no_store: bool
+    pieces: tuple[tuple[Run, Piece], ...]
 
 
 class RangeQueries:
-    """Answers range queries from splits of time."""
+    """Answers range queries from kept pieces and from splits of time."""
 
     def __init__(
-        self, upstream: Upstream, threads: Threads, policy: SplitPolicy, parallelism: int
+        self,
+        upstream: Upstream,
+        threads: Threads,
+        clock: Clock,
+        cache: ResultsCache,
+        policy: SplitPolicy,
+        parallelism: int,
     ) -> None:
         self._upstream = upstream
         self._threads = threads
+        self._clock = clock
+        self._cache = cache
         self._policy = policy
         self._parallelism = parallelism
+        self._flights: Flights[Fetched] = Flights()
 
-    def plan(self, query: RangeQuery) -> RangePlan:
-        return plan_range(query, self._policy)
+    def plan(self, query: RangeQuery, caller: tuple[str, ...]) -> RangePlan:
+        """See `plan.range_plan.plan_range`."""
+        return plan_range(query, self._policy, caller)
 
-    async def run(self, plan: RangePlan, caller: CallerHeaders) -> RangeAnswer:
-        """The answer, joined from the plan's splits.
+    async def run(
+        self, plan: RangePlan, caller: CallerHeaders, as_text: bool, refresh: bool = False
+    ) -> RangeAnswer:
+        """The answer of a plan that is not whole.
+
+        Args:
+            plan: see `plan`.
+            caller: the headers to send along.
+            as_text: what is fetched is wanted as text, not deflated.
+            refresh: nothing that is kept may serve.
 
         Raises:
             NotSplittableError: only the whole query, asked as it came, gives the exact answer.
-            QueryError: a split failed; the others are cancelled.
+            QueryError: a fetch failed; the others are given up.
         """
+        hits = [] if refresh else self._cache.lookup(plan)
+        gaps = coalesced(gaps_between(plan.grid.steps, [hit.run for hit in hits]))
+        hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
+        _count_steps(plan, hits)
+        fetched = await self._fetch(plan, gaps, caller, refresh)
+        parts = [(hit.run, await self._from_hit(hit)) for hit in hits]
+        for share, brought in fetched:
+            parts += _from_flight(plan, share.run, brought, as_text)
+        parts.sort(key=lambda part: part[0])
+        joined = join_matrices([part for _, part in parts], sort_key, merge_stats)
+        _refuse_shifted_text(plan, bool(joined.tail.notes))
+        return RangeAnswer(
+            matrix=joined,
+            no_store=any(brought.no_store for _, brought in fetched),
+            steps_hit=sum(hit.run.steps for hit in hits),
+            expires_ms=0 if fetched else min(hit.expires_ms for hit in hits),
+        )
 
-        async def fetch(grid: Grid) -> tuple[EncodedMatrix, bool]:
-            form = encode_range_form(plan.query, plan.expr, grid)
-            answer = await self._upstream.query_range(form, caller)
-            matrix = await self._threads.run(scan_matrix, answer.body, len(answer.body))
-            return matrix, answer.no_store
+    async def _from_hit(self, hit: Hit) -> Part:
+        """A whole piece as it is; of a piece at the window's edge only the steps inside."""
+        if hit.is_whole_piece:
+            return hit.piece
+        end = hit.first + hit.run.steps
+        size_bytes = hit.piece.floats.text_bytes
+        return await self._threads.run(
+            lambda piece: clip_piece(piece, hit.first, end), hit.piece, size_bytes
+        )
 
+    async def _fetch(
+        self, plan: RangePlan, gaps: list[Run], caller: CallerHeaders, refresh: bool
+    ) -> list[tuple[Share[Fetched], Fetched]]:
+        """Bring the gaps (steps of the plan's grid), each in flights that others may share."""
+        if not gaps:
+            return []
+        gate = asyncio.Semaphore(self._parallelism)
+        first_index = plan.grid.first_index
+
+        async def fly(run: Run) -> Fetched:
+            async with gate:
+                return await self._ask(plan, _grid_of(plan, run), caller)
+
+        def split(run: Run) -> list[Run]:
+            splits = split_grid(_grid_of(plan, run), plan.interval_ms)
+            return [Run(g.first_index, g.first_index + g.steps) for g in splits]
+
+        flights = Flights[Fetched]() if refresh or plan.key is None else self._flights
+        wanted = [Run(first_index + gap.first, first_index + gap.end) for gap in gaps]
+        shares = flights.cover(plan.key.full if plan.key else b"", wanted, split, fly)
         try:
-            fetched = await fan_out(fetch, plan.splits, self._parallelism)
+            brought = await fan_out(lambda share: share.flight.join(), shares, len(shares))
         except UpstreamAnswerError as error:
             _refuse_shifted_text(plan, error.answer_status == 400)
             raise
-        joined = join_matrices([matrix for matrix, _ in fetched], sort_key, merge_stats)
-        _refuse_shifted_text(plan, bool(joined.tail.notes))
-        return RangeAnswer(joined, any(no_store for _, no_store in fetched))
+        return list(zip(shares, brought, strict=True))
+
+    async def _ask(self, plan: RangePlan, grid: Grid, caller: CallerHeaders) -> Fetched:
+        """One upstream request, scanned, cut and kept."""
+        began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
+        form = encode_range_form(plan.query, plan.known.text, grid)
+        SPLITS.inc()
+        answer = await self._upstream.ask(PATH, form, caller)
+        ended_ms = self._clock.monotonic_ms()
+        matrix = await self._threads.run(scan_matrix, answer.body, len(answer.body))
+        indexed = await self._threads.run(
+            lambda scanned: index_matrix(scanned, grid), matrix, len(answer.body)
+        )
+        if plan.key is None or answer.no_store:
+            NOT_KEPT.labels("no_store" if answer.no_store else "no_key").inc()
+            return Fetched(indexed, answer.no_store, ())
+        pieces = await self._cache.keep(plan, Fetch(indexed, began_wall_ms, began_ms, ended_ms))
+        return Fetched(indexed, answer.no_store, tuple(pieces))
+
+
+def _grid_of(plan: RangePlan, run: Run) -> Grid:
+    """The grid of absolute indices under the plan's step and phase."""
+    grid = plan.grid
+    return Grid(run.first * grid.step_ms + grid.phase_ms, grid.step_ms, run.steps)
+
+
+def _from_flight(
+    plan: RangePlan, run: Run, brought: Fetched, as_text: bool
+) -> list[tuple[Run, Part]]:
+    """The steps `run` (absolute) of what a flight brought: made pieces where whole, else text."""
+    base = brought.indexed.grid.first_index
+    shift = base - plan.grid.first_index
+    wanted = Run(run.first - base, run.end - base)
+    parts: list[tuple[Run, Part]] = []
+    at = wanted.first
+    for made, piece in () if as_text else brought.pieces:
+        if at <= made.first and made.end <= wanted.end:
+            if at < made.first:
+                parts.append((Run(at + shift, made.first + shift), clip(brought.indexed, at, made.first)))
+            parts.append((Run(made.first + shift, made.end + shift), piece))
+            at = made.end
+    if at < wanted.end:
+        parts.append((Run(at + shift, wanted.end + shift), clip(brought.indexed, at, wanted.end)))
+    return parts
+
+
+def _count_steps(plan: RangePlan, hits: list[Hit]) -> None:
+    hit_steps = sum(hit.run.steps for hit in hits)
+    STEPS.labels("requested").inc(plan.grid.steps)
+    STEPS.labels("hit").inc(hit_steps)
+    STEPS.labels("fetched").inc(plan.grid.steps - hit_steps)
 
 
 def _refuse_shifted_text(plan: RangePlan, speaks_of_positions: bool) -> None:
-    """Warnings and parse errors name positions in the text; a frozen text has moved them."""
-    if plan.frozen and speaks_of_positions:
-        raise NotSplittableError(
-            "a message speaks of positions in a text that was made constant"
-        )
+    """Warnings and parse errors name positions in the text; a text made constant has moved them."""
+    if plan.known.changed and speaks_of_positions:
+        raise NotSplittableError("a message speaks of positions in a text that was made constant")

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery, first_value
 from proxy.plan.align import align_with_step
+from proxy.plan.cache_key import CacheKey, range_key
+from proxy.plan.expression import Expression, understand
 from proxy.plan.split import split_grid
-from proxy.promql.freeze import Frozen, freeze
-from proxy.promql.traits import Traits, analyse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.model.grid import Grid
 
 _WHOLE_ONLY = {
     "analyze": "analyze describes one evaluation",
@@ -22,51 +27,74 @@ _WHOLE_ONLY = {
 
 @dataclass(frozen=True, slots=True)
 class SplitPolicy:
-    """Settings that decide how a range query is cut."""
+    """Settings that decide how a range query is cut, and whether parts of it are kept."""
 
     interval_ms: int
     max_splits: int
     align: bool = False
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RangePlan:
-    """`expr` is sent for each of `splits`; with `whole` set, the client's request is sent as it is."""
+    """How a range query is answered: whole (for that reason), or from splits of `grid`.
+
+    key: of what is kept of it; None when nothing may be.
+    """
 
     query: RangeQuery
-    expr: str
-    frozen: bool
-    splits: tuple[Grid, ...]
-    traits: Traits | None
-    whole: str
+    grid: Grid
+    whole: str = ""
+    expression: Expression | None = None
+    key: CacheKey | None = None
+    interval_ms: int = 0
+
+    @property
+    def known(self) -> Expression:
+        """The expression of a plan that is not whole."""
+        assert self.expression is not None, "a whole query is not looked into"
+        return self.expression
+
+    def splits(self) -> tuple[Grid, ...]:
+        """The requests that a plan of which nothing is held sends upstream."""
+        return split_grid(self.grid, self.interval_ms)
 
     def __str__(self) -> str:
-        head = f"range query {self.query.grid}"
+        head = f"range query {self.grid}"
         if self.whole:
             return f"{head}\n  whole: {self.whole}"
-        lines = [head, f"  expr: {self.expr}{' (frozen)' if self.frozen else ''}"]
-        return "\n".join(lines + [f"  split: {grid}" for grid in self.splits])
+        frozen = " (made constant)" if self.known.changed else ""
+        kept = "kept" if self.key else "not kept"
+        lines = [head, f"  expr: {self.known.text}{frozen}, {kept}"]
+        return "\n".join(lines + [f"  split: {grid}" for grid in self.splits()])
 
 
-def plan_range(query: RangeQuery, policy: SplitPolicy) -> RangePlan:
-    """Decide how to ask. Every doubt ends in "whole"."""
+def plan_range(
+    query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = ()
+) -> RangePlan:
+    """Decide how to ask. Every doubt ends in "whole". `caller`: see `cache_key.vary_fields`."""
     asked, query = query, align_with_step(query) if policy.align else query
-    splits = split_grid(query.grid, policy.interval_ms)
-    if len(splits) == 1 and query == asked:
-        return _whole(query, "it lies within one split interval")
-    if len(splits) > policy.max_splits:
-        return _whole(query, f"{len(splits)} splits are more than {policy.max_splits}")
+    grid = query.grid
+    splits = _count_splits(grid, policy.interval_ms)
+    if splits > policy.max_splits:
+        return RangePlan(asked, grid, f"{splits} splits are more than {policy.max_splits}")
     for name, reason in _WHOLE_ONLY.items():
         if first_value(query.form, name):
-            return _whole(query, reason)
-    frozen = freeze(query.expr, query.start_ms, query.end_ms, query.step_ms)
-    if not isinstance(frozen, Frozen):
-        return _whole(query, frozen.reason)
-    traits = analyse(frozen.text)
-    if traits is None or traits.has_range_dependent:
-        return _whole(query, "the expression is not understood here")
-    return RangePlan(query, frozen.text, frozen.changed, splits, traits, "")
+            return RangePlan(asked, grid, reason)
+    keep = policy.keep and not first_value(query.form, "stats")
+    if splits == 1 and query == asked and not keep:
+        return RangePlan(asked, grid, "it lies within one split interval")
+    expression = understand(query)
+    if isinstance(expression, str):
+        return RangePlan(asked, grid, expression)
+    key = None
+    if keep:
+        key = range_key(caller, expression.normal, grid.step_ms, grid.phase_ms, query.form)
+    return RangePlan(query, grid, "", expression, key, policy.interval_ms)
 
 
-def _whole(query: RangeQuery, reason: str) -> RangePlan:
-    return RangePlan(query, query.expr, False, (query.grid,), None, reason)
+def _count_splits(grid: Grid, interval_ms: int) -> int:
+    if interval_ms <= 0:
+        return 1
+    intervals = grid.last_ms // interval_ms - grid.start_ms // interval_ms + 1
+    return min(intervals, grid.steps)

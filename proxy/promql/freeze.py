@@ -180,7 +180,7 @@ def _offset_edits(
 
 def _spliced(expr: str, edits: Sequence[_Edit]) -> str:
     """The text with its edits, set off by blanks where they would grow into a neighbour."""
-    parts = []
+    parts: list[str] = []
     position = 0
     for start, end, text in edits:
         before = " " if _can_grow(expr[start - 1 : start]) else ""

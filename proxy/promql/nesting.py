@@ -1,9 +1,9 @@
 """Which expressions the Rust parser can take: it has no limits of its own.
 
-promql-parser 0.12 recurses over its tree and ends the *process* when the stack is used up (200
-levels in a thread with 512 KiB, some thousands on a stack of 8 MiB), and each node of the tree
-that it hands out holds a copy of all nodes below it: 1,000 levels take 0.2 s and 200 MB. It
-panics at a duration that is infinite or very long. So these are found before, in the tokens.
+promql-parser 0.12 recurses over its tree and ends the *process* when the stack is used up (some
+hundred levels in a thread with 512 KiB, some thousands on 8 MiB). Each node of the tree that it
+hands out holds a copy of all nodes below it: 1,000 levels take 0.2 s and 200 MB. It panics at a
+duration that is infinite or very long. So these are found before, in the tokens.
 """
 
 from __future__ import annotations

@@ -36,15 +36,13 @@ def _quoted(value: str) -> str:
     if value and value.isascii() and not any(c in ' "=\\' or c < " " for c in value):
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " else f"\\x{ord(c):02x}" for c in escaped) + '"'
+    return '"' + "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogfmtFormatter())
-    logging.basicConfig(
-        level=level.upper().replace("WARN", "WARNING"), handlers=[handler], force=True
-    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 

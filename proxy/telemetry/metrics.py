@@ -57,3 +57,31 @@ UPSTREAM_ATTEMPTS = Counter(
 UPSTREAM_BYTES = Counter(
     "thanoxy_upstream_received_bytes_total", "Bytes of answers, as received.", registry=REGISTRY
 )
+STEPS = Counter(
+    "thanoxy_cache_steps_total",
+    "Steps of range queries: requested, of them hit, fetched from the upstream, kept.",
+    ["event"],
+    registry=REGISTRY,
+)
+CACHE_ANSWERS = Counter(
+    "thanoxy_cache_answers_total", "Answers by what the cache held of them.", ["result"], registry=REGISTRY
+)
+NOT_KEPT = Counter(
+    "thanoxy_cache_not_kept_total", "Fetched answers not kept, by reason.", ["reason"], registry=REGISTRY
+)
+NOT_SERVED = Counter(
+    "thanoxy_cache_not_served_total", "Kept pieces not served, by reason.", ["reason"], registry=REGISTRY
+)
+CACHE_BYTES = Gauge("thanoxy_cache_bytes", "Memory of kept extents.", registry=REGISTRY)
+CACHE_EVICTED = Counter(
+    "thanoxy_cache_evicted_extents_total", "Extents evicted to make room.", registry=REGISTRY
+)
+CACHE_REFUSED = Counter(
+    "thanoxy_cache_refused_extents_total", "Extents not kept.", ["reason"], registry=REGISTRY
+)
+FLIGHTS = Counter(
+    "thanoxy_flights_total", "Fetches of gaps: led, or joined while under way.", ["role"], registry=REGISTRY
+)
+STORES_AWAY = Gauge(
+    "thanoxy_upstream_stores_away", "Kinds of store that Thanos Query has lost.", registry=REGISTRY
+)

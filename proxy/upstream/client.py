@@ -11,11 +11,13 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 from isal import isal_zlib
 from yarl import URL
 
+from proxy.codec.stores_json import parse_stores
 from proxy.engine.ports import Body, OpenAnswer, UpstreamAnswer
 from proxy.errors import (
     BadUpstreamAnswerError,
@@ -25,6 +27,7 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.model.query import CallerHeaders
+from proxy.plan.holes import Store
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS, UPSTREAM_BYTES
 from proxy.upstream.retry import RETRYABLE_STATUSES, is_error_json, is_worth_retrying
 
@@ -84,15 +87,39 @@ class ThanosClient:
     async def close(self) -> None:
         await self._session.close()
 
-    async def query_range(self, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
-        """See `engine.ports.Upstream.query_range`."""
-        accept = "gzip" if self._policy.ask_for_gzip else "identity"
-        headers = [*caller.pairs, ("Content-Type", _FORM), ("Accept-Encoding", accept)]
-        async with self._open("POST", "/api/v1/query_range", headers, form) as response:
-            body = await self._read(response)
-        if response.status != 200:
-            raise _answer_error(response, body)
-        return UpstreamAnswer(body, "no-store" in response.headers.get("Cache-Control", ""))
+    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+        """See `engine.ports.Upstream.ask`."""
+        headers = [*caller.pairs, ("Content-Type", _FORM), self._accept_encoding]
+        return await self._answer("POST", path, headers, form)
+
+    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+        """See `engine.ports.Upstream.get`."""
+        headers = [*caller.pairs, self._accept_encoding]
+        return await self._answer("GET", path_and_query, headers, None)
+
+    async def stores(self) -> list[Store] | None:
+        """See `engine.ports.Upstream.stores`."""
+        try:
+            answer = await self.get("/api/v1/stores", CallerHeaders(()))
+        except UpstreamAnswerError as error:
+            if error.answer_status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return parse_stores(answer.body)
+
+    @property
+    def _accept_encoding(self) -> tuple[str, str]:
+        return ("Accept-Encoding", "gzip" if self._policy.ask_for_gzip else "identity")
+
+    async def _answer(
+        self, method: str, path: str, headers: list[tuple[str, str]], body: Body
+    ) -> UpstreamAnswer:
+        async with self._open(method, path, headers, body) as response:
+            text = await self._read(response)
+        if response.status != HTTPStatus.OK:
+            raise _answer_error(response, text)
+        no_store = "no-store" in response.headers.get("Cache-Control", "")
+        return UpstreamAnswer(text, no_store, response.headers.get("Content-Type", ""))
 
     @asynccontextmanager
     async def forward(

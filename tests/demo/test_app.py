@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -108,17 +106,17 @@ def is_listening(url: str) -> bool:
         return False
 
 
-async def test_alone_it_serves_until_it_is_told_to_stop() -> None:
+def test_alone_it_serves_until_it_is_told_to_stop() -> None:
     command = [sys.executable, "-m", "proxy.demo", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        assert await asyncio.to_thread(is_listening, url)
+        assert is_listening(url)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
 
-async def test_alone_it_stops_when_its_parent_is_gone() -> None:
+def test_alone_it_stops_when_its_parent_is_gone() -> None:
     parent = (
         "import subprocess, sys;"
         "demo = subprocess.Popen([sys.executable, '-m', 'proxy.demo'], stdout=subprocess.PIPE);"
@@ -126,6 +124,6 @@ async def test_alone_it_stops_when_its_parent_is_gone() -> None:
     )
     url = subprocess.check_output([sys.executable, "-c", parent], text=True).strip()
     deadline_s = time.monotonic() + 10
-    while await asyncio.to_thread(is_listening, url):
+    while is_listening(url):
         assert time.monotonic() < deadline_s
-        await asyncio.sleep(0.1)
+        time.sleep(0.1)

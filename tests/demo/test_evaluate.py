@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.demo.evaluate import Steps, parse, scalar_of, vector_of
 from proxy.demo.vectors import ExecutionError, UnsupportedError
 from proxy.errors import BadDataError
 from tests.demo.asking import NOON_S, instant, matrix, values
 
-DAY = "[1d]"
 EXPRESSIONS = [
     "demo_cpu_usage_ratio",
     "rate(demo_http_requests_total[5m])",
@@ -18,7 +19,7 @@ EXPRESSIONS = [
     "avg(avg_over_time(demo_memory_bytes[1h]))",
     "stddev(stddev_over_time(demo_cpu_usage_ratio[7m]))",
     "quantile by (service) (0.3, quantile_over_time(0.7, demo_cpu_usage_ratio[13m]))",
-    "topk(2, demo_memory_bytes) / on () group (1)".replace(" / on () group (1)", ""),
+    "topk(2, demo_memory_bytes)",
     "histogram_quantile(0.9, sum by (le) (rate(demo_request_duration_seconds_bucket[5m])))",
     "demo_memory_bytes / on (instance) (demo_cpu_usage_ratio ^ 0.3)",
     "max_over_time(demo_cpu_usage_ratio[1h]) > 0.6",
@@ -68,7 +69,7 @@ def test_scalars_are_calculated(expr: str, expected: str) -> None:
         ("count(-up < 0)", [12]),
         ("count(topk(5, demo_memory_bytes))", [5]),
         ("sum(count_over_time(up[1m]))", [48]),
-        ("quantile_over_time(0.5, (up)[1m:])".replace("(up)[1m:]", 'up{service="x"}[1m]'), []),
+        ('quantile_over_time(0.5, up{service="x"}[1m])', []),
         ("clamp(vector(5), 1, 3)", [3]),
         ("clamp_min(vector(5), scalar(sum(up)))", [12]),
         ("round(vector(2.5))", [3]),
@@ -119,7 +120,9 @@ def test_start_and_end_are_those_of_the_query() -> None:
         'count_values("x", up)',
         '"text"',
         "quantile_over_time(scalar(up @ -1), up[1m])",
-        "-" * 3_000 + "up",
+        "-" * 900 + "up",
+        "-" * 90_000 + "up",
+        "!" * 90_000,
     ],
 )
 def test_what_is_not_evaluated_is_said_to_need_a_real_thanos(expr: str) -> None:
@@ -130,6 +133,14 @@ def test_what_is_not_evaluated_is_said_to_need_a_real_thanos(expr: str) -> None:
 def test_a_quantile_that_changes_is_not_evaluated() -> None:
     with pytest.raises(UnsupportedError, match="quantile_over_time"):
         matrix("quantile_over_time(time() % 2, up[1m])", NOON_S, NOON_S + 9, "1s")
+
+
+def test_an_operand_of_another_kind_is_an_error() -> None:
+    steps = Steps(np.array([0]), 0)
+    with pytest.raises(ExecutionError, match="1 is not an instant vector"):
+        vector_of(parse("1"), steps)
+    with pytest.raises(ExecutionError, match="is not a scalar"):
+        scalar_of(parse("up"), steps)
 
 
 @pytest.mark.parametrize("expr", ["", "up{", "rate(up)", "nope(up)", "1 > 2"])

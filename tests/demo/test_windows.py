@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ def increase(samples: Samples, end_s: float, range_s: float) -> float:
     """Prometheus's extrapolatedRate for a counter, sample by sample."""
     (first_s, first), (last_s, last) = samples[0], samples[-1]
     grown = last - first
-    for (_, before), (_, after) in zip(samples, samples[1:], strict=False):
+    for (_, before), (_, after) in pairwise(samples):
         grown += before if after < before else 0
     between = (last_s - first_s) / (len(samples) - 1)
     to_start, to_end = first_s - (end_s - range_s), end_s - last_s

@@ -51,14 +51,25 @@ class Case:
     request: Request
 
     @property
-    def merges_replicas(self) -> bool:
-        """Whether Thanos merges series of several replicas in the answer."""
+    def doubt(self) -> str:
+        """Why Thanos may answer otherwise to a part of the range; "" when it must not.
+
+        "replicas": penalty deduplication starts where the range does, and so chooses another
+        replica. "counter": for `rate` and its like Thanos adds what a counter lost to all later
+        samples of the selected range, so whether a counter looks as if it began at zero (where
+        extrapolation stops) depends on whether the range holds its restart; floats are also
+        rounded otherwise. "engine": Thanos's own engine slides sums along the range.
+        """
         chosen = dict(self.parameters)
-        if chosen.get("dedup", "true") in FALSE_TEXTS:
-            return False
         label = chosen.get("replicaLabels[]", "replica")
         is_replicated = self.query.group == "replicated"
-        return label in REPLICA_LABELS and (is_replicated or label != "replica")
+        if chosen.get("dedup", "true") not in FALSE_TEXTS and (
+            (label == "replica" and is_replicated) or label in REPLICA_LABELS[1:]
+        ):
+            return "replicas"
+        if self.query.counts_resets:
+            return "counter"
+        return "engine" if chosen.get("engine") == "thanos" else ""
 
     def __str__(self) -> str:
         steps = len(self.window.timestamps_ms)
@@ -81,7 +92,7 @@ def draw_case(seed: int, number: int, data: Window) -> Case:
     if group == "replicated":
         unmerged = ("dedup", chance.choice(FALSE_TEXTS))
         parameters = (*(p for p in parameters if p[0] != "dedup"), unmerged)
-    window = draw_window(chance, data, most_points(chance, group))
+    window = draw_window(chance, data, most_points(chance, group), query.least_step_ms)
     return finished_case(chance, seed, number, query, window, parameters)
 
 
@@ -96,7 +107,7 @@ def draw_replicated_case(seed: int, number: int, data: Window) -> Case:
     elif number % 4 == 2:
         parameters = (("dedup", chance.choice(TRUE_TEXTS)),)
     query = Query(group, shape, fill(shape, chance, data))
-    window = draw_window(chance, data, most_points(chance, group))
+    window = draw_window(chance, data, most_points(chance, group), query.least_step_ms)
     return finished_case(chance, seed, number, query, window, parameters)
 
 

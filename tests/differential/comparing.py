@@ -5,11 +5,9 @@ exceptions, because there two answers of one Thanos to one request differ as wel
 
 * The order of `warnings` (and `infos`): Thanos takes it from a map. Their texts count, byte for
   byte, and how many there are.
-* `stats`: the names count, everywhere. `timings` only have to be numbers that are not negative.
-  `samples.peakSamples` is what was held in memory at once: for splits, that of the largest.
-  `samples.totalQueryableSamples` has to be at least that of Thanos for the whole, because what is
-  constant over a range (`@`, scalars) is read once for each split: see `SAMPLE_COUNTS`.
-* `analysis`: durations and what depends on them; the shape of the tree counts.
+* Numbers in `stats`; their names and order count. What the numbers have to fulfil is said at
+  `stats_difference`.
+* Numbers and durations in an `analysis` (`analyze=true`); the shape of the tree counts.
 """
 
 from __future__ import annotations
@@ -18,22 +16,27 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 
 from tests.differential.asking import Answer
 
-SERIES_OPEN = b'{"status":"success","data":{"resultType":"matrix","result":['
+MATRIX_OPEN = b'{"status":"success","data":{"resultType":"matrix","result":['
 
-# Inside a JSON string the quotes would be escaped, so these bytes are structure, never text.
-STATS = b'],"stats":{'
-ANALYSIS = b',"analysis":{'
-NOTES = (b'},"warnings":[', b'},"infos":[')
+# The tail of a matrix answer begins at one of these. Inside a JSON string the quotes would be
+# escaped, so the bytes are structure, whatever labels say.
+TAILS = (b'],"stats":{', b'],"analysis":{')
 
-JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+NOTES = re.compile(rb'"(warnings|infos)":\[((?:"(?:[^"\\]|\\.)*",?)*)\]')
+STATS = re.compile(rb'"stats":\{"timings":\{[^{}]*\},"samples":\{[^{}]*\}\}')
+ANALYSIS = re.compile(rb'"analysis":\{"name":.*\}(?=\}[,}])')
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+NUMBER = re.compile(rb"(?<=:)-?[0-9][-+.e0-9]*")
+DURATION = re.compile(rb'(?<=:)"[0-9.hm]+[^"0-9]{0,3}"')
 
-SHOWN_BYTES = 60
+SHOWN_CHARACTERS = 200
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Difference:
     found: str
 
     def __str__(self) -> str:
-        return f"{self.path}\n    thanos : {self.expected}\n    thanoxy: {self.found}"
+        return (
+            f"  differs at {self.path}\n"
+            f"    thanos : {self.expected[:SHOWN_CHARACTERS]}\n"
+            f"    thanoxy: {self.found[:SHOWN_CHARACTERS]}"
+        )
 
 
 def first_difference(expected: Answer, found: Answer) -> Difference | None:
@@ -53,69 +60,89 @@ def first_difference(expected: Answer, found: Answer) -> Difference | None:
     for name in ("status", "content_type", "cache_control"):
         want, got = getattr(expected, name), getattr(found, name)
         if want != got:
-            return Difference(name, f"{want} {start_of(expected)}", f"{got} {start_of(found)}")
-    if expected.body == found.body:
-        return None
-    return body_difference(expected.body, found.body)
-
-
-def start_of(answer: Answer) -> str:
-    return repr(answer.body[:300]) if answer.status != 200 else ""
+            return Difference(name, f"{want}, {gist(expected)}", f"{got}, {gist(found)}")
+    difference = body_difference(expected.body, found.body)
+    if difference is not None and expected.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        return dataclasses.replace(difference, path="error")
+    return difference
 
 
 def body_difference(expected: bytes, found: bytes) -> Difference | None:
-    """The first difference of two bodies that are not the same bytes."""
-    want, got = Dissected.of(expected), Dissected.of(found)
-    if want.text != got.text:
-        return text_difference(want.text, got.text)
-    for name in ("warnings", "infos"):
-        if want.notes[name] != got.notes[name]:
-            return Difference(name, repr(want.notes[name]), repr(got.notes[name]))
-    return volatile_difference(want.volatile, got.volatile)
+    if expected == found:
+        return None
+    want, got = comparable(expected), comparable(found)
+    if want == got:
+        return stats_difference(expected, found)
+    try:
+        path, *texts = next(differences("", orjson.loads(want), orjson.loads(got)))
+        return Difference(path, *texts)
+    except (orjson.JSONDecodeError, StopIteration):
+        return text_difference(want, got)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Dissected:
-    """A body: the text that has to be the same, the notes sorted, and what may vary by itself."""
-
-    text: bytes
-    notes: dict[str, list[bytes]]
-    volatile: dict[str, Any]
-
-    @classmethod
-    def of(cls, body: bytes) -> Dissected:
-        notes: dict[str, list[bytes]] = {"warnings": [], "infos": []}
-        text = body
-        if not body.startswith(SERIES_OPEN):
-            return cls(text, notes, {})
-        for marker in reversed(NOTES):
-            at = text.rfind(marker)
-            if at >= 0:
-                name = marker[3:-3].decode()
-                found = JSON_STRING.findall(text, at + len(marker))
-                notes[name] = sorted(found)
-                text = text[: at + len(marker)] + text[at + len(marker) + len(b",".join(found)) :]
-        return cls(*without_volatile(text, body)[:1], notes, without_volatile(text, body)[1])
+def comparable(body: bytes) -> bytes:
+    """A body whose parts that may vary always read the same."""
+    start = max(body.rfind(marker) for marker in TAILS)
+    if not body.startswith(MATRIX_OPEN) or start < 0:
+        return body
+    stats = body.rfind(TAILS[0])
+    start = stats if stats >= 0 else start
+    tail = NOTES.sub(sorted_notes, body[start:])
+    tail = STATS.sub(lambda found: NUMBER.sub(b"0", found[0]), tail)
+    return body[:start] + ANALYSIS.sub(without_figures, tail)
 
 
-def without_volatile(text: bytes, body: bytes) -> tuple[bytes, dict[str, Any]]:
-    """Take `stats` and `analysis` out of a text; the names of the members stay."""
-    first = text.rfind(STATS)
-    first = first + 1 if first >= 0 else text.rfind(ANALYSIS)
-    if first < 0:
-        return text, {}
-    data = orjson.loads(b"{" + members(body[first + 1 :]) + b"}")
-    names = ",".join(data).encode()
-    rest = text[first + 1 + len(members(body[first + 1 :])) :]
-    return text[:first] + b"<" + names + b">" + rest, data
+def sorted_notes(found: re.Match[bytes]) -> bytes:
+    return b'"%s":[%s]' % (found[1], b",".join(sorted(STRING.findall(found[2]))))
 
 
-def members(text: bytes) -> bytes:
-    """The text up to the brace that closes the object that it begins in the middle of."""
-    depth, position = 1, 0
-    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[{}]', text):
-        depth += {b"{": 1, b"}": -1}.get(token[0], 0)
-        position = token.start()
-        if depth == 0:
-            break
-    return text[:position]
+def without_figures(found: re.Match[bytes]) -> bytes:
+    return DURATION.sub(b'"0s"', NUMBER.sub(b"0", found[0]))
+
+
+def differences(path: str, want: Any, got: Any) -> Iterator[tuple[str, str, str]]:
+    """Path and both texts of every leaf that differs, in the order of the text."""
+    if isinstance(want, dict) and isinstance(got, dict) and list(want) == list(got):
+        for name in want:
+            yield from differences(f"{path}.{name}", want[name], got[name])
+    elif isinstance(want, list) and isinstance(got, list):
+        if len(want) != len(got):
+            yield f"length of {path}", str(len(want)), str(len(got))
+        for index, pair in enumerate(zip(want, got, strict=False)):
+            yield from differences(f"{path}[{index}]", *pair)
+    elif want != got or type(want) is not type(got):
+        yield path, repr(want), repr(got)
+
+
+def text_difference(want: bytes, got: bytes) -> Difference:
+    """For bodies that are not JSON, or that mean the same in other bytes."""
+    pairs = itertools.zip_longest(want, got)
+    at = next(index for index, (a, b) in enumerate(pairs) if a != b)
+    near = slice(max(at - 60, 0), at + 100)
+    return Difference(f"byte {at}", repr(want[near]), repr(got[near]))
+
+
+def gist(answer: Answer) -> str:
+    """The start of a short body, the length of a long one."""
+    if answer.status == 200 and len(answer.body) > SHOWN_CHARACTERS:
+        return f"{len(answer.body)} bytes"
+    return repr(answer.body[:SHOWN_CHARACTERS])
+
+
+def stats_difference(expected: bytes, found: bytes) -> Difference | None:
+    """What holds between the statistics of a whole range and those joined from its splits."""
+    want, got = (stats_of(body) for body in (expected, found))
+    if want is None or got is None:
+        return None
+    name = "totalQueryableSamples"
+    if want["samples"][name] != got["samples"][name]:
+        return Difference(f"stats {name}", str(want), str(got))
+    return None
+
+
+def stats_of(body: bytes) -> dict[str, Any] | None:
+    found = STATS.search(body, max(body.rfind(TAILS[0]), 0))
+    if found is None:
+        return None
+    stats: dict[str, Any] = orjson.loads(b"{" + found[0] + b"}")["stats"]
+    return stats

@@ -18,6 +18,15 @@ from tests.thanos.odd_values import CONSTANTS
 BLANK = re.compile(r"<([a-z_]+)>")
 KEPT_BLANKS = ("start", "end", "step")
 
+COUNTER_FUNCTION = re.compile(r"\b(?:rate|irate|increase|resets)\b", re.IGNORECASE)
+"""What Thanos reads with the losses of a counter added up (`aggrsFromFunc` in `querier.go`)."""
+
+FALLING = re.compile(
+    r"http_requests|request_duration|node_memory|temperature|queue|jittered|sparse|dense|up\b"
+    r"|odd_value|native|build_info|batch_job|ha_|vector|__name__"
+)
+"""What in a text names series that are not only growing."""
+
 BLANKS: dict[str, tuple[str, ...]] = {
     "counter": (
         "http_requests_total",
@@ -334,6 +343,19 @@ SHAPES: dict[str, tuple[str, ...]] = {
         "<native> unless on() <alive>",
         "resets(<native>[<range>])",
     ),
+    "refused while evaluated": (
+        "http_requests_total * on(job) http_requests_total",
+        "up / on(job) group_left() up",
+        "build_info * on(instance) up",
+        "dense + on() up",
+        "up + on(instance) batch_job_seconds or <gauge> + on() batch_job_seconds",
+        'label_replace(<alive>, "instance", "", "", "")',
+        'label_replace(up, "job", "", "", "") <set> <gauge>',
+        'rate({__name__=~"dense|native_short"}[<range>])',
+        'sum_over_time({__name__=~"sparse|jittered"}[<range>])',
+        "sum_over_time((dense or native_short)[<reach>:<resolution>])",
+        '-{__name__=~"dense|native_short"}',
+    ),
     "order and writing": (
         "sort(<alive>)",
         "sort_desc(<gauge>)",
@@ -398,6 +420,16 @@ class Query:
     def expr(self) -> str:
         """What a client asks."""
         return BLANK.sub(lambda blank: f"{blank[1]}()", self.text)
+
+    @property
+    def counts_resets(self) -> bool:
+        """Whether a counter function reads series that sometimes fall."""
+        return bool(COUNTER_FUNCTION.search(self.text) and FALLING.search(self.text))
+
+    @property
+    def least_step_ms(self) -> int:
+        """Where the step is the resolution of a subquery, a small one would take minutes."""
+        return 30_000 if ":<step>" in self.text else 1
 
     def constant_over(self, window: Window) -> str:
         """What gives the same when a part of the window is asked for."""

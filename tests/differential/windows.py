@@ -45,9 +45,11 @@ class Window:
         return [Window(run[0], run[-1], self.step_ms) for run in runs]
 
 
-def draw_window(chance: random.Random, data: Window, most_points: int) -> Window:
+def draw_window(
+    chance: random.Random, data: Window, most_points: int, least_step_ms: int
+) -> Window:
     """A window of at most about `most_points` steps, somewhere around the data."""
-    step_ms = chance.choice(STEPS_MS)
+    step_ms = max(chance.choice(STEPS_MS), least_step_ms)
     length_ms = draw_length_ms(chance, data, most_points * step_ms)
     place = chance.choices(list(PLACES), weights=[weight for weight, _ in PLACES.values()])[0]
     start_ms, end_ms = PLACES[place][1](chance, data, length_ms)

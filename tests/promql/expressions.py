@@ -1,6 +1,6 @@
-"""Generated PromQL: small trees, their text in many spellings, and what Prometheus reads for them.
+"""Generated PromQL: small trees, their text in many spellings, what Prometheus reads for them.
 
-A tree is written as tokens; `spelled` joins them with white space and comments that mean nothing.
+A tree is written as tokens; `spellings` join them with blanks and comments that mean nothing.
 `reads` says which times a tree reads, by the rules of `subqueryTimes` and
 `getTimeRangesForSelector` in Prometheus's `promql/engine.go`: from the root down, selector by
 selector, while the code under test goes from the leaves up.
@@ -133,7 +133,7 @@ NAMES = ("x", "foo:bar", "end", "start", "step", "range", "offset_total", "e1")
 LABELS = ("a", "offset", "end", "start", "by")
 STRINGS = ('"@ end()"', "'offset 5m'", "`[step()]`", '"\\"#"', '"é"', '""', "'it'")
 
-times_ms = st.integers(-10**7, 10**13)
+times_ms = st.integers(-(10**7), 10**13)
 durations_ms = st.integers(1, 10**8)
 modifiers = st.builds(
     Modified,
@@ -170,7 +170,7 @@ _SHAPES = (
     _combined("topk ( 3 ,", "", ") by ( step )", 1),
     _combined("abs (", "", ") * time ( )", 1),
     _combined("vector ( 1 ) or", "", "", 1),
-    _combined('label_replace (', "", ', "a" , "end()" , "b" , "(.*)" )', 1),
+    _combined("label_replace (", "", ', "a" , "end()" , "b" , "(.*)" )', 1),
 )
 
 
@@ -196,8 +196,9 @@ blanks = st.sampled_from(["", " ", "\n", "\t \r\n", " # offset 5m @ end()\n", "#
 blanks_in_brackets = st.sampled_from(["", " ", "\n\t"])
 
 
-def spelled(draw: st.DrawFn, tokens: Sequence[str]) -> str:
-    """A text of these tokens."""
+@st.composite
+def spellings(draw: st.DrawFn, tokens: Sequence[str]) -> str:
+    """Texts of these tokens."""
     text, in_brackets = draw(blanks), False
     for token in tokens:
         gap = draw(blanks_in_brackets if in_brackets else blanks)
@@ -215,4 +216,4 @@ def _grows(character: str) -> bool:
 @st.composite
 def spelled_trees(draw: st.DrawFn) -> tuple[Expression, str]:
     tree = draw(trees)
-    return tree, spelled(draw, tree.tokens())
+    return tree, draw(spellings(tree.tokens()))

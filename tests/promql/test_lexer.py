@@ -8,12 +8,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.promql.lexer import MAX_CHARS, MAX_TOKENS, LexError, normalise, tokenize
-from tests.promql.expressions import Expression, spelled, spelled_trees, trees
+from tests.promql.expressions import Expression, spelled_trees, spellings, trees
 
 # Pieces that open what others must close, and whatever else has ever confused a lexer.
 PIECES = st.sampled_from(
-    ["x", "5m", "1.", ".5", "0x1f", "1e", "1e+3", "[", "]", ":", "{", "}", "(", ")", "@", "offset"]
-    + ['"', "'", "`", "\\", "#", "\n", "\r", " ", "\t", "\v", "=", "~", "!", "=~", "é", "$", "\0"]
+    [
+        "x",
+        "5m",
+        "1.",
+        ".5",
+        "0x1f",
+        "1e",
+        "1e+3",
+        "[",
+        "]",
+        ":",
+        "{",
+        "}",
+        "(",
+        ")",
+        "@",
+        "offset",
+        '"',
+        "'",
+        "`",
+        "\\",
+        "#",
+        "\n",
+        "\r",
+        " ",
+        "\t",
+        "\x0b",
+        "=",
+        "~",
+        "!",
+        "=~",
+        "é",
+        "$",
+        "\x00",
+    ]
 )
 
 
@@ -31,7 +64,7 @@ def texts(expr: str) -> list[str]:
         ("x[5m:step()]", "x [ 5m : step ( ) ]"),
         ("a:b:c :d", "a:b:c :d"),
         ("x{a='}'}[5m]", "x { a = '}' } [ 5m ]"),
-        ("x{a=~`[a]`,b!~'',c!=\"\"}", 'x { a =~ `[a]` , b !~ \'\' , c != "" }'),
+        ("x{a=~`[a]`,b!~'',c!=\"\"}", "x { a =~ `[a]` , b !~ '' , c != \"\" }"),
         ("a==b!=c<=d>=e<f>g", "a == b != c <= d >= e < f > g"),
         ("foo@end()", "foo @ end ( )"),
         ("1 1. .5 1.5 1e3 1E-3 0x1F 1_000 5m 1d12h 10ms", None),
@@ -52,7 +85,7 @@ def test_an_expression_is_cut_into_tokens(expr: str, wanted: str | None) -> None
 
 
 def test_a_token_knows_its_kind_and_its_place_in_characters() -> None:
-    found = tokenize("é"[:0] + 'x{a="é"} > 5m')
+    found = tokenize('x{a="é"} > 5m')
     assert [tuple(token) for token in found] == [
         ("word", "x", 0, 1),
         ("symbol", "{", 1, 2),
@@ -160,14 +193,23 @@ def test_a_normal_form_has_the_tokens_of_its_text(expr: str) -> None:
 
 @given(st.data(), trees)
 def test_every_spelling_has_the_same_normal_form(data: st.DataObject, tree: Expression) -> None:
-    one, other = (spelled(data.draw, tree.tokens()) for _ in range(2))
+    one, other = (data.draw(spellings(tree.tokens())) for _ in range(2))
     assert normalise(one) == normalise(other)
 
 
 @pytest.mark.parametrize(
     "expr",
-    ['"' + "a" * 10**7, "[" * 10**7, "1_" * 5_000_000, "a b " * 2_500_000, "# \n" * 3_000_000]
-    + ["\x00" * 10**7, "5m" * 5_000_000, "((" * 5_000_000, '"\\' * 5_000_000],
+    [
+        '"' + "a" * 10**7,
+        "[" * 10**7,
+        "1_" * 5000000,
+        "a b " * 2500000,
+        "# \n" * 3000000,
+        "\x00" * 10**7,
+        "5m" * 5000000,
+        "((" * 5000000,
+        '"\\' * 5000000,
+    ],
     ids=lambda expr: repr(expr[:4]),
 )
 def test_ten_megabytes_are_refused_at_once(expr: str) -> None:
@@ -179,7 +221,25 @@ def test_ten_megabytes_are_refused_at_once(expr: str) -> None:
 # The longest texts that are read at all; a pattern that went back and forth would take hours.
 @pytest.mark.parametrize(
     "piece",
-    ["1", "1_", "1.", "1s", "1e", "0x", "a", "a:", '"', '"\\', "'a", "`", "#", " ", " #\n", "[", "é"],
+    [
+        "1",
+        "1_",
+        "1.",
+        "1s",
+        "1e",
+        "0x",
+        "a",
+        "a:",
+        '"',
+        '"\\',
+        "'a",
+        "`",
+        "#",
+        " ",
+        " #\n",
+        "[",
+        "é",
+    ],
 )
 @pytest.mark.parametrize("last", ["", "!", "x", "\n", '"'])
 def test_time_grows_with_the_length_only(piece: str, last: str) -> None:

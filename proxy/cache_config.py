@@ -1,0 +1,82 @@
+"""The cache YAML of `thanos query-frontend`: `type`, `config` and nothing that is ignored silently.
+
+    type: IN-MEMORY
+    config:
+      max_size: 512MB
+      max_size_items: 0
+      validity: 24h
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from proxy.config import SettingError, count, duration_ms, size_bytes
+
+if TYPE_CHECKING:
+    from proxy.config import Settings
+
+DEFAULT_BYTES = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """max_bytes: 0 keeps nothing. life_ms: overrides how long settled answers live; None does not."""
+
+    max_bytes: int
+    life_ms: int | None = None
+
+
+def read_cache_config(settings: Settings) -> CacheConfig:
+    """The results cache that the settings ask for.
+
+    Raises:
+        SettingError: YAML that cannot be read, an unknown type or option.
+    """
+    text = settings.cache_config
+    if settings.cache_config_file:
+        if text:
+            raise SettingError("give the cache's YAML as text or as a file, not both")
+        text = _read(settings.cache_config_file)
+    if not text.strip():
+        return CacheConfig(DEFAULT_BYTES)
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingError(f"the cache's YAML cannot be read: {error}") from error
+    if not isinstance(document, dict) or set(document) - {"type", "config"}:
+        raise SettingError("the cache's YAML has the members type and config")
+    kind = str(document.get("type") or "").upper()
+    if kind != "IN-MEMORY":
+        raise SettingError(f"cache type {kind or '(none)'} is not known; IN-MEMORY is")
+    return _in_memory(document.get("config") or {})
+
+
+def _in_memory(config: Any) -> CacheConfig:
+    if not isinstance(config, dict):
+        raise SettingError("config of an IN-MEMORY cache is a mapping")
+    unknown = set(config) - {"max_size", "max_size_items", "validity"}
+    if unknown:
+        raise SettingError(f"an IN-MEMORY cache has no option {', '.join(sorted(unknown))}")
+    try:
+        if count(str(config.get("max_size_items") or 0)):
+            raise SettingError("max_size_items is not counted here; bound the cache by max_size")
+        life = duration_ms(str(config.get("validity") or 0))
+        max_size = str(config.get("max_size") or "")
+        max_bytes = size_bytes(max_size) if max_size else DEFAULT_BYTES
+    except SettingError:
+        raise
+    except ValueError as error:
+        raise SettingError(f"the cache's YAML: {error}") from error
+    return CacheConfig(max_bytes, life or None)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cache config file {path}: {error}") from error

@@ -1,0 +1,34 @@
+"""`/api/v1/stores` of Thanos Query (`pkg/api/query/v1.go`, stores) as `Store`s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from proxy.errors import BadUpstreamAnswerError
+from proxy.plan.holes import Store
+
+
+def parse_stores(body: bytes) -> list[Store]:
+    """All stores, of all components.
+
+    Raises:
+        BadUpstreamAnswerError: not such an answer.
+    """
+    try:
+        components: dict[str, list[dict[str, Any]]] = orjson.loads(body)["data"]
+        return [_store(name, one) for name, stores in components.items() for one in stores or ()]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadUpstreamAnswerError("/api/v1/stores does not list stores") from error
+
+
+def _store(component: str, store: dict[str, Any]) -> Store:
+    labels = sorted(tuple(sorted(labels.items())) for labels in store["labelSets"] or ())
+    return Store(
+        kind=f"{component} {orjson.dumps(labels).decode()}",
+        address=str(store["name"]),
+        min_ms=int(store["minTime"]),
+        max_ms=int(store["maxTime"]),
+        is_healthy=store["lastError"] is None,
+    )

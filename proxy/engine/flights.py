@@ -1,0 +1,103 @@
+"""One fetch for each gap, shared by all who wait for it, also when their ranges only overlap.
+
+A flight belongs to nobody: a waiter that leaves cancels only its own wait, the last one that
+leaves cancels the fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from proxy.plan.partition import Run, without
+from proxy.telemetry.metrics import FLIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+
+class Flight(Generic[T]):
+    """A fetch of the grid indices `run` under one key."""
+
+    def __init__(self, run: Run, task: asyncio.Task[T]) -> None:
+        self.run = run
+        self._task = task
+        self._waiters = 0
+
+    @property
+    def is_landing(self) -> bool:
+        """Whether it has been given up and only its end has not come yet."""
+        return self._task.done() or self._task.cancelling() > 0
+
+    async def join(self) -> T:
+        """Wait for the result; raises what the fetch raised."""
+        self._waiters += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiters -= 1
+            if not self._waiters and not self._task.done():
+                self._task.cancel()
+
+
+class Share(NamedTuple, Generic[T]):
+    """The part of a wanted run that a flight brings."""
+
+    run: Run
+    flight: Flight[T]
+
+
+class Flights(Generic[T]):
+    """The fetches under way, by key."""
+
+    def __init__(self) -> None:
+        self._under_way: dict[bytes, list[Flight[T]]] = {}
+
+    def cover(
+        self,
+        key: bytes,
+        wanted: list[Run],
+        split: Callable[[Run], list[Run]],
+        fetch: Callable[[Run], Awaitable[T]],
+    ) -> list[Share[T]]:
+        """Flights that bring every index of `wanted`: those under way, and new ones for the rest.
+
+        Synchronous, so that nobody can ask for the same steps between look and start. The caller
+        must join every share.
+        """
+        shares = []
+        others = [f for f in self._under_way.get(key, ()) if not f.is_landing]
+        for flight in others:
+            shares += [Share(run, flight) for run in _common(wanted, flight.run)]
+        taken = sorted(share.run for share in shares)
+        FLIGHTS.labels("joined").inc(len(shares))
+        for run in without(wanted, taken):
+            for part in split(run):
+                FLIGHTS.labels("led").inc()
+                shares.append(Share(part, self._start(key, part, fetch)))
+        return sorted(shares, key=lambda share: share.run)
+
+    def _start(self, key: bytes, run: Run, fetch: Callable[[Run], Awaitable[T]]) -> Flight[T]:
+        async def fly() -> T:
+            return await fetch(run)
+
+        task = asyncio.get_running_loop().create_task(fly())
+        flight = Flight(run, task)
+        self._under_way.setdefault(key, []).append(flight)
+        task.add_done_callback(lambda done: self._land(key, flight, done))
+        return flight
+
+    def _land(self, key: bytes, flight: Flight[T], task: asyncio.Task[T]) -> None:
+        flights = self._under_way[key]
+        flights.remove(flight)
+        if not flights:
+            del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # waiters raise it; without one it would count as never looked at
+
+
+def _common(wanted: list[Run], other: Run) -> list[Run]:
+    both = (Run(max(run.first, other.first), min(run.end, other.end)) for run in wanted)
+    return [run for run in both if run.first < run.end]

@@ -1,0 +1,38 @@
+"""Asks the upstream for its stores again and again, and tells the watch."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from proxy.errors import QueryError
+from proxy.telemetry.log import LOG
+from proxy.telemetry.metrics import STORES_AWAY
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import Clock, Upstream
+    from proxy.plan.holes import StoreWatch
+
+
+async def poll_stores(
+    upstream: Upstream, watch: StoreWatch, clock: Clock, interval_s: float
+) -> None:
+    """Until cancelled. A look that fails confirms nothing, and that is all it does."""
+    away: list[str] = []
+    while True:
+        began_ms = clock.monotonic_ms()
+        try:
+            async with asyncio.timeout(max(interval_s, 1) * 2):
+                stores = await upstream.stores()
+        except (QueryError, TimeoutError) as error:
+            LOG.debug("no look at the stores", extra={"err": str(error)})
+        else:
+            if stores is None:
+                watch.no_such_endpoint()
+            else:
+                watch.look(began_ms, stores)
+        if watch.away != away:
+            away = watch.away
+            STORES_AWAY.set(len(away))
+            LOG.warning("stores of the upstream", extra={"away": "; ".join(away) or "none"})
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,62 @@
+"""An extent: an aligned, fixed run of grid steps under one key, and what is kept of it.
+
+Extents are counted from the epoch: extent e of a phase holds the steps with index `e * size` to
+`(e + 1) * size`, where a step's index is its time divided by the step. So every client's window over
+the same phase meets the same extents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.model.piece import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class ExtentId:
+    """Where an extent is kept: the key's name and its number."""
+
+    key_name: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """A piece, what is known of its fetch, and until when it may serve.
+
+    first_index: the grid index of its first step.
+    began_ms, ended_ms: its fetch; expires_ms: its end of life. On the monotonic clock.
+    reads: the earliest and latest time (ms, wall clock) of the data it may have read.
+    pending_until_ms: until when it may serve although not all stores are known to have taken part.
+    """
+
+    piece: Piece
+    first_index: int
+    began_ms: int
+    ended_ms: int
+    expires_ms: int
+    pending_until_ms: int
+    reads: tuple[int, int]
+
+    @property
+    def end_index(self) -> int:
+        return self.first_index + self.piece.grid.steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extent:
+    """Kept pieces in time order, without overlap, and the key they belong to.
+
+    metric_names: for a purge by metric; None when it may be any.
+    """
+
+    full_key: bytes
+    metric_names: frozenset[str] | None
+    kept: tuple[Kept, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Without the series lists, which are shared and counted by the store."""
+        return len(self.full_key) + 400 + sum(k.piece.size_bytes + 300 for k in self.kept)

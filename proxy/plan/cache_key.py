@@ -1,0 +1,73 @@
+"""The key of kept answers: everything that can change one, and nothing else.
+
+In it: who asks (tenant and the headers that are configured to vary), the expression, the step, the
+phase of the grid, and every parameter that travels on, known or not. Not in it: `timeout`, and where
+the range begins and ends. Fields are length-prefixed, so that no field can pass for two. The whole
+key is kept with an entry and compared when it is read; its hash is only the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from proxy.model.query import Form
+
+VERSION = b"\x01"
+"""Changes whenever the meaning of what is kept changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """`name` is 16 bytes of BLAKE2b of `full`."""
+
+    name: bytes
+    full: bytes
+
+
+def range_key(
+    caller: Sequence[str], expr: str, step_ms: int, phase_ms: int, form: Form
+) -> CacheKey:
+    """The key of a range query's pieces; `caller` is what `vary_fields` gives."""
+    return _key(b"range", [*caller, expr, str(step_ms), str(phase_ms), *_form_fields(form)])
+
+
+def answer_key(caller: Sequence[str], path: str, form: Form) -> CacheKey:
+    """The key of an answer that is kept whole (labels, label values, series, instant queries)."""
+    return _key(b"answer", [*caller, path, *_form_fields(form)])
+
+
+def vary_fields(headers: Iterable[tuple[str, str]], names: Sequence[str]) -> tuple[str, ...]:
+    """The values of the headers that answers vary by, hashed: secrets are not kept in keys.
+
+    `names` are in lower case. A missing header and an empty one differ.
+    """
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        if name.lower() in names:
+            found.setdefault(name.lower(), []).append(value)
+    return tuple(_hashed(found[name]) if name in found else "" for name in names)
+
+
+def _hashed(values: list[str]) -> str:
+    packed = b"".join(_prefixed(value) for value in values)
+    return hashlib.blake2b(packed, digest_size=16, person=b"thanoxy-vary").hexdigest()
+
+
+def _form_fields(form: Form) -> list[str]:
+    """Parameters by name; the order of one parameter's values is kept, the first counts."""
+    return [text for field in sorted(form, key=lambda field: field[0]) for text in field]
+
+
+def _key(kind: bytes, fields: Iterable[str]) -> CacheKey:
+    full = VERSION + kind + b"".join(map(_prefixed, fields))
+    return CacheKey(hashlib.blake2b(full, digest_size=16).digest(), full)
+
+
+def _prefixed(text: str) -> bytes:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(4, "big") + encoded

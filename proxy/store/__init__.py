@@ -1,0 +1,1 @@
+"""Where extents are kept. Each store implements `engine.ports.ExtentStore`."""

@@ -1,0 +1,93 @@
+"""Extents in this process's memory: the least recently used go first, counted in true bytes."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING
+
+from proxy.telemetry.metrics import CACHE_BYTES, CACHE_EVICTED, CACHE_REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.model.extent import Extent, ExtentId
+    from proxy.model.piece import SeriesList
+
+_ENTRY_BYTES = 300
+"""What an entry costs beside its extent: the id, the dictionary's slot and its link."""
+
+
+class MemoryStore:
+    """Implements `engine.ports.ExtentStore`. Used from the event loop only.
+
+    max_bytes: the bound on extents and the series lists that they share.
+    max_share: an extent larger than this share of it is not kept, so that one query cannot push
+        out everything else.
+    """
+
+    def __init__(self, max_bytes: int, max_share: float) -> None:
+        self._max_bytes = max_bytes
+        self._max_extent_bytes = int(max_bytes * max_share)
+        self._extents: OrderedDict[ExtentId, tuple[Extent, int]] = OrderedDict()
+        self._lists: Counter[int] = Counter()
+        self._interned: weakref.WeakValueDictionary[tuple[bytes, ...], SeriesList] = (
+            weakref.WeakValueDictionary()
+        )
+        self.used_bytes = 0
+
+    def intern(self, series: SeriesList) -> SeriesList:
+        """The one object for equal lists."""
+        return self._interned.setdefault(series.metrics, series)
+
+    def get(self, extent_id: ExtentId) -> Extent | None:
+        found = self._extents.get(extent_id)
+        if found is None:
+            return None
+        self._extents.move_to_end(extent_id)
+        return found[0]
+
+    def put(self, extent_id: ExtentId, extent: Extent) -> bool:
+        """Keep an extent in place of what was there; False when it is too large."""
+        self.remove(extent_id)
+        size_bytes = extent.size_bytes + _ENTRY_BYTES
+        if size_bytes > self._max_extent_bytes:
+            CACHE_REFUSED.labels("too_large").inc()
+            return False
+        self._extents[extent_id] = (extent, size_bytes)
+        self.used_bytes += size_bytes + self._count_lists(extent, +1)
+        while self.used_bytes > self._max_bytes and len(self._extents) > 1:
+            CACHE_EVICTED.inc()
+            self.remove(next(iter(self._extents)))
+        CACHE_BYTES.set(self.used_bytes)
+        return True
+
+    def remove(self, extent_id: ExtentId) -> None:
+        found = self._extents.pop(extent_id, None)
+        if found is not None:
+            extent, size_bytes = found
+            self.used_bytes -= size_bytes + self._count_lists(extent, -1)
+            CACHE_BYTES.set(self.used_bytes)
+
+    def remove_where(self, matches: Callable[[ExtentId, Extent], bool]) -> int:
+        """Remove what matches; how many extents that were."""
+        gone = [i for i, (extent, _) in self._extents.items() if matches(i, extent)]
+        for extent_id in gone:
+            self.remove(extent_id)
+        return len(gone)
+
+    def __len__(self) -> int:
+        return len(self._extents)
+
+    def _count_lists(self, extent: Extent, change: int) -> int:
+        """The bytes of the series lists that come or go with an extent."""
+        bytes_ = 0
+        for kept in extent.kept:
+            series = kept.piece.series
+            before = self._lists[id(series)]
+            self._lists[id(series)] = before + change
+            if before == 0 or before + change == 0:
+                bytes_ += series.size_bytes
+            if before + change == 0:
+                del self._lists[id(series)]
+        return bytes_
