@@ -62,7 +62,8 @@ def compare(upstream: str, path: str, gzip: bool, rounds: int, name: str) -> Non
         direct, through = statistics.median(direct_took), statistics.median(proxy_took)
         peak = proxy.peak_rss_bytes()
         print(
-            f"{name}: {size / 1e6:.3f} MB; direct {direct * 1e3:.1f} ms, thanoxy {through * 1e3:.1f} ms,"
+            f"{name}: {size / 1e6:.3f} MB; direct {direct * 1e3:.1f} ms,"
+            f" thanoxy {through * 1e3:.1f} ms,"
             f" ratio {through / direct:.2f}, {(through - direct) * 1e3:+.2f} ms;"
             f" peak RSS {peak / 1e6:.0f} MB (idle {before_bytes / 1e6:.0f} MB)",
             flush=True,

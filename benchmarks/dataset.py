@@ -8,15 +8,18 @@ minutes, and kept in the user's cache folder as Thanos Receive's own data.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scripts.real_servers import cache_home
 from tests.thanos.cluster import ThanosCluster
 from tests.thanos.series import RawSeries, float_series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 SERIES = 1_200
 DAYS = 8
@@ -65,9 +68,7 @@ def bench_thanos(query_flags: tuple[str, ...] = ()) -> Iterator[ThanosCluster]:
     place.mkdir(parents=True, exist_ok=True)
     end_ms = int(time.time()) * 1000 // DAY_MS * DAY_MS
     print(f"filling {place} with {SERIES} series x {DAYS} days (once)", flush=True)
-    with ThanosCluster(
-        bench_series(end_ms), end_ms=end_ms, folder=place, query_flags=query_flags
-    ):
+    with ThanosCluster(bench_series(end_ms), end_ms=end_ms, folder=place, query_flags=query_flags):
         pass
     made.write_text(str(end_ms))
     with bench_thanos(query_flags) as cluster:

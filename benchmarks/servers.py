@@ -8,8 +8,10 @@ import subprocess
 import sys
 import urllib.parse
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _STATUS = re.compile(r"^(VmHWM|VmRSS):\s+(\d+) kB", re.MULTILINE)
 
@@ -74,4 +76,5 @@ class Thanoxy:
 
     def _status(self, name: str) -> int:
         text = Path(f"/proc/{self._process.pid}/status").read_text()
-        return dict((k, int(v) * 1024) for k, v in _STATUS.findall(text))[name]
+        sizes = {key: int(value) * 1024 for key, value in _STATUS.findall(text)}
+        return sizes[name]

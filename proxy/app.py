@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from proxy.api.health import Ready, healthy, metrics
-from proxy.api.passthrough import Passthrough
-from proxy.api.query_range import QueryRangeEndpoint
-from proxy.api.respond import ResponsePolicy
-from proxy.api.routes import Router, route
+from proxy.api.health import Ready
 from proxy.api.server import JsonServer
-from proxy.cache_config import read_cache_config
-from proxy.config import Settings, SettingError
 from proxy.demo.app import start_demo
-from proxy.engine.answer_memo import AnswerMemo
 from proxy.engine.background import Background
 from proxy.engine.clock import SystemClock
-from proxy.engine.range_query import RangeQueries
-from proxy.engine.results_cache import ResultsCache
 from proxy.engine.stores_poll import poll_stores
 from proxy.engine.threads import WorkerThreads
-from proxy.plan.freshness import KeepPolicy
 from proxy.plan.holes import StoreWatch
-from proxy.plan.range_plan import SplitPolicy
-from proxy.store.memory import MemoryStore
+from proxy.setting_values import SettingError
 from proxy.telemetry.log import LOG
 from proxy.upstream.client import ClientPolicy, ThanosClient
+from proxy.wiring import build_engine, build_router
+
+if TYPE_CHECKING:
+    from proxy.api.routes import Router
+    from proxy.settings import Settings
 
 _LAST_PORT = 65_535
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  told apart, not bound to
 _MOST_BACKGROUND_TASKS = 64
 
 
@@ -75,8 +72,8 @@ async def start(settings: Settings) -> App:
         else:
             watch.no_such_endpoint()
         ready = Ready(client, settings.ready_timeout_ms / 1000)
-        query_range = _query_range(settings, client, threads, watch, background)
-        runner = _runner(settings, _router(settings, query_range, ready))
+        engine = build_engine(settings, client, threads, watch, background)
+        runner = _runner(settings, build_router(settings, engine, ready))
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings.http_address)
@@ -94,60 +91,6 @@ def _client_policy(settings: Settings) -> ClientPolicy:
         max_response_bytes=settings.max_response_bytes,
         ask_for_gzip=settings.upstream_gzip,
     )
-
-
-def _query_range(
-    settings: Settings,
-    client: ThanosClient,
-    threads: WorkerThreads,
-    watch: StoreWatch,
-    background: Background,
-) -> QueryRangeEndpoint:
-    config = read_cache_config(settings)
-    store = MemoryStore(config.max_bytes, settings.max_extent_share)
-    keep = KeepPolicy(
-        freshness_ms=settings.freshness_ms,
-        recent_ms=settings.recent_ms,
-        recent_life_ms=settings.recent_life_ms,
-        long_life_ms=config.life_ms or settings.long_life_ms,
-        empty_life_ms=settings.empty_life_ms,
-        short_life_ms=settings.short_life_ms,
-    )
-    clock = SystemClock()
-    cache = ResultsCache(store, watch, clock, threads, keep, settings.extent_steps, background)
-    split = SplitPolicy(
-        settings.split_interval_ms,
-        settings.max_splits,
-        settings.align_range_with_step,
-        keep=config.max_bytes > 0,
-    )
-    return QueryRangeEndpoint(
-        RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),
-        Passthrough(client),
-        threads,
-        clock,
-        AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
-        watch,
-        _response_policy(settings),
-        settings.max_body_bytes,
-        tuple(name.strip().lower() for name in settings.vary_headers.split(",") if name.strip()),
-    )
-
-
-def _response_policy(settings: Settings) -> ResponsePolicy:
-    return ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
-
-
-def _router(settings: Settings, query_range: QueryRangeEndpoint, ready: Ready) -> Router:
-    routes = {
-        "/api/v1/query_range": route("query_range", "GET POST", query_range),
-        "/-/healthy": route("healthy", "GET HEAD", healthy),
-        "/-/ready": route("ready", "GET HEAD", ready),
-        "/metrics": route("metrics", "GET HEAD", metrics),
-    }
-    fallback = route("passthrough", "", query_range.passthrough)
-    slower_than_s = settings.log_queries_longer_than_ms / 1000
-    return Router(routes, fallback, _response_policy(settings), slower_than_s)
 
 
 def _runner(settings: Settings, router: Router) -> web.ServerRunner:
@@ -174,7 +117,7 @@ async def _listen(runner: web.ServerRunner, address: str) -> str:
     except OSError as error:
         raise SettingError(f"--http-address={address}: {error.strerror or error}") from error
     bound_host, bound_port = runner.addresses[0][:2]
-    shown = "127.0.0.1" if bound_host in {"0.0.0.0", "::"} else bound_host  # noqa: S104
+    shown = "127.0.0.1" if bound_host in _EVERYWHERE else bound_host
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{bound_port}"
 
 
@@ -206,4 +149,5 @@ def _greet(app: App, settings: Settings) -> None:
         f"  Grafana:   datasource of type Prometheus with the URL {app.url}",
         "",
     )
-    print("\n".join(lines), flush=True)  # noqa: T201  this is for the person who started it
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

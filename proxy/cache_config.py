@@ -1,10 +1,10 @@
 """The cache YAML of `thanos query-frontend`: `type`, `config` and nothing that is ignored silently.
 
-    type: IN-MEMORY
-    config:
-      max_size: 512MB
-      max_size_items: 0
-      validity: 24h
+type: IN-MEMORY
+config:
+  max_size: 512MB
+  max_size_items: 0
+  validity: 24h
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from proxy.config import SettingError, count, duration_ms, size_bytes
+from proxy.setting_values import SettingError, count, duration_ms, size_bytes
 
 if TYPE_CHECKING:
-    from proxy.config import Settings
+    from proxy.settings import Settings
 
 DEFAULT_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:
-    """max_bytes: 0 keeps nothing. life_ms: overrides how long settled answers live; None does not."""
+    """max_bytes: 0 keeps nothing. life_ms: how long settled answers live; None: the setting."""
 
     max_bytes: int
     life_ms: int | None = None
@@ -63,15 +63,14 @@ def _in_memory(config: Any) -> CacheConfig:
     if unknown:
         raise SettingError(f"an IN-MEMORY cache has no option {', '.join(sorted(unknown))}")
     try:
-        if count(str(config.get("max_size_items") or 0)):
-            raise SettingError("max_size_items is not counted here; bound the cache by max_size")
+        max_items = count(str(config.get("max_size_items") or 0))
         life = duration_ms(str(config.get("validity") or 0))
         max_size = str(config.get("max_size") or "")
         max_bytes = size_bytes(max_size) if max_size else DEFAULT_BYTES
-    except SettingError:
-        raise
     except ValueError as error:
         raise SettingError(f"the cache's YAML: {error}") from error
+    if max_items:
+        raise SettingError("max_size_items is not counted here; bound the cache by max_size")
     return CacheConfig(max_bytes, life or None)
 
 

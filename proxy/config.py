@@ -1,262 +1,24 @@
-"""Every setting in one table: it feeds flags, environment, config file and the README.
+"""Settings from flags, environment and file.
 
-Names are those of `thanos query-frontend` wherever it has one. A flag `--a.b-c` is
-`THANOXY_A_B_C` in the environment and `a.b-c` in the config file (TOML); a flag wins over the
-environment, that over the file, that over the default.
+A flag `--a.b-c` is `THANOXY_A_B_C` in the environment and `a.b-c` in the config file (TOML); a flag
+wins over the environment, that over the file, that over the default.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from proxy.codec.durations import parse_duration_ms
+from proxy.setting_values import SettingError, boolean
+from proxy.settings import WITHOUT_EFFECT, Settings, rows
 
-Parse = Callable[[str], Any]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
-
-class SettingError(ValueError):
-    """A setting that cannot be used; the text says which and why."""
-
-
-def duration_ms(text: str) -> int:
-    value = parse_duration_ms(text)
-    if value is None or value < 0:
-        raise ValueError("a duration such as 30s, 5m or 1h30m is expected")
-    return value
-
-
-def signed_duration_ms(text: str) -> int:
-    return -duration_ms(text[1:]) if text.startswith("-") else duration_ms(text)
-
-
-def size_bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
-    if match is None:
-        raise ValueError("a size such as 512MB or 1GiB is expected")
-    number, unit, _ = match.groups()
-    return int(number) * 1024 ** " KMGT".index(unit.upper() or " ")
-
-
-def boolean(text: str) -> bool:
-    if text.lower() not in {"true", "false", "1", "0"}:
-        raise ValueError("true or false is expected")
-    return text.lower() in {"true", "1"}
-
-
-def count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ValueError("a whole number is expected")
-    return int(text)
-
-
-def positive(text: str) -> int:
-    if not (number := count(text)):
-        raise ValueError("a whole number above 0 is expected")
-    return number
-
-
-def share(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 1:
-        raise ValueError("a number above 0 and at most 1 is expected")
-    return number
-
-
-def url(text: str) -> str:
-    parts = urlsplit(text)  # its port is checked when it is read
-    is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
-        raise ValueError("an address such as http://thanos-query:10902 is expected")
-    return text
-
-
-def level_name(text: str) -> str:
-    if text not in {"debug", "info", "warn", "error"}:
-        raise ValueError("debug, info, warn or error is expected")
-    return text
-
-
-def setting(flag: str, default: str, parse: Parse, meaning: str) -> Any:
-    """A row of the table. The field's value has the unit that its name ends in."""
-    return dataclasses.field(
-        default=parse(default),
-        metadata={"flag": flag, "default": default, "parse": parse, "meaning": meaning},
-    )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """All settings, parsed."""
-
-    http_address: str = setting(
-        "http-address", "0.0.0.0:10902", str,
-        "where to listen (host:port; port 0 takes a free one)",
-    )  # fmt: skip
-    http_grace_period_ms: int = setting(
-        "http-grace-period", "2m", duration_ms,
-        "how long running requests may finish after SIGTERM",
-    )  # fmt: skip
-    downstream_url: str = setting(
-        "query-frontend.downstream-url", "http://localhost:9090", url, "the Thanos Query to ask"
-    )
-    demo: bool = setting(
-        "demo", "false", boolean, "ask a small embedded upstream with synthetic series instead"
-    )
-    split_interval_ms: int = setting(
-        "query-range.split-interval", "24h", duration_ms,
-        "where range queries are cut; 0 never cuts",
-    )  # fmt: skip
-    max_query_parallelism: int = setting(
-        "query-range.max-query-parallelism", "14", positive, "splits of one query asked at once"
-    )
-    max_splits: int = setting(
-        "query-range.max-splits", "1000", count, "a query of more splits is asked as a whole"
-    )
-    max_retries_per_request: int = setting(
-        "query-range.max-retries-per-request", "5", count,
-        "attempts for each request (connection errors, 502, 503 without error JSON, 504)",
-    )  # fmt: skip
-    align_range_with_step: bool = setting(
-        "query-range.align-range-with-step", "false", boolean,
-        "move start and end onto multiples of the step; changes answers (query-frontend: true)",
-    )  # fmt: skip
-    compress_responses: bool = setting(
-        "query-frontend.compress-responses", "true", boolean, "gzip for clients that accept it"
-    )
-    log_queries_longer_than_ms: int = setting(
-        "query-frontend.log-queries-longer-than", "0", signed_duration_ms,
-        "log slower queries; 0 logs none, a negative duration all",
-    )  # fmt: skip
-    request_timeout_ms: int = setting(
-        "upstream.request-timeout", "5m", duration_ms,
-        "the longest that one upstream request may take",
-    )  # fmt: skip
-    connect_timeout_ms: int = setting(
-        "upstream.connect-timeout", "5s", duration_ms, "the longest that connecting may take"
-    )
-    retry_backoff_ms: int = setting(
-        "upstream.retry-backoff", "50ms", duration_ms,
-        "wait before a retry; doubles, with jitter",
-    )  # fmt: skip
-    max_connections: int = setting(
-        "upstream.max-connections", "200", count, "connections to the upstream"
-    )
-    max_response_bytes: int = setting(
-        "upstream.max-response-bytes", "512MB", size_bytes,
-        "the largest answer to one upstream request",
-    )  # fmt: skip
-    upstream_gzip: bool = setting(
-        "upstream.gzip", "false", boolean,
-        "ask the upstream for gzip; costs Thanos time, saves network",
-    )  # fmt: skip
-    max_body_bytes: int = setting(
-        "http.max-form-bytes", "10MB", size_bytes, "larger request bodies are passed on unread"
-    )
-    max_header_bytes: int = setting(
-        "http.max-header-bytes", "64KB", size_bytes, "the largest request line and header field"
-    )
-    ready_timeout_ms: int = setting(
-        "http.ready-timeout", "2s", duration_ms, "how long /-/ready waits for the upstream's"
-    )
-    worker_threads: int = setting(
-        "engine.worker-threads", "2", positive,
-        "threads for scanning and compressing large answers",
-    )  # fmt: skip
-    inline_bytes: int = setting(
-        "engine.inline-bytes", "256KB", size_bytes,
-        "answers up to this size are scanned at once",
-    )  # fmt: skip
-    cache_config: str = setting(
-        "query-range.response-cache-config", "", str,
-        "the results cache as YAML, as query-frontend takes it; default: IN-MEMORY",
-    )  # fmt: skip
-    cache_config_file: str = setting(
-        "query-range.response-cache-config-file", "", str, "a file with that YAML"
-    )
-    freshness_ms: int = setting(
-        "query-range.response-cache-max-freshness", "1m", duration_ms,
-        "data younger than this is answered and never kept",
-    )  # fmt: skip
-    recent_ms: int = setting(
-        "cache.recent-window", "2h", duration_ms,
-        "how old late samples may be (out-of-order window): younger data is kept shortly",
-    )  # fmt: skip
-    recent_life_ms: int = setting(
-        "cache.recent-life", "10m", duration_ms, "how long data in the recent window is kept"
-    )
-    long_life_ms: int = setting(
-        "cache.life", "24h", duration_ms, "how long data older than the recent window is kept"
-    )
-    empty_life_ms: int = setting(
-        "cache.empty-life", "2m", duration_ms, "how long answers without any series are kept"
-    )
-    short_life_ms: int = setting(
-        "cache.unconfirmed-life", "10s", duration_ms,
-        "how long answers serve before all stores are known to have taken part",
-    )  # fmt: skip
-    stores_interval_ms: int = setting(
-        "cache.stores-interval", "5s", duration_ms,
-        "how often /api/v1/stores is looked at; 0 trusts every answer",
-    )  # fmt: skip
-    stores_forget_ms: int = setting(
-        "cache.stores-forget", "1h", duration_ms,
-        "a store away for longer than this is no longer expected",
-    )  # fmt: skip
-    extent_steps: int = setting(
-        "cache.extent-steps", "256", positive, "steps in an extent, the unit of keeping"
-    )
-    max_extent_share: float = setting(
-        "cache.max-extent-share", "0.1", share,
-        "an extent larger than this share of the cache is not kept",
-    )  # fmt: skip
-    memo_bytes: int = setting(
-        "cache.memo-bytes", "128MB", size_bytes, "memory for whole answers assembled lately"
-    )
-    memo_age_ms: int = setting(
-        "cache.memo-life", "30s", duration_ms, "how long an assembled answer is remembered"
-    )
-    vary_headers: str = setting(
-        "cache.vary-headers", "THANOS-TENANT,X-Scope-OrgID,Authorization,Cookie", str,
-        "request headers that change answers; part of every key, hashed",
-    )  # fmt: skip
-    admin_api: bool = setting(
-        "web.enable-admin-api", "false", boolean, "allow purging the cache over HTTP"
-    )
-    disable_cors: bool = setting(
-        "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
-    )
-    log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
-
-
-WITHOUT_EFFECT = {
-    "query-range.request-downsampled": "Thanos Query is asked exactly what the client asks",
-    "query-range.partial-response": "the client's parameter and Thanos Query's default decide",
-    "labels.partial-response": "the client's parameter and Thanos Query's default decide",
-    "labels.default-time-range": "Thanos Query's default is kept",
-    "labels.split-interval": "label queries are not split",
-    "labels.max-query-parallelism": "label queries are not split",
-    "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",
-    "query.max-retries-per-request": "query-range.max-retries-per-request serves all",
-    "query-frontend.forward-header": "all headers travel on",
-    "query-frontend.vertical-shards": "queries are cut in time only",
-    "query-frontend.enable-x-functions": "what is not known here is passed on",
-    "enable-feature": "what is not known here is passed on",
-    "cache-compression-type": "answers are kept deflated",
-    "query-frontend.downstream-tripper-config": "see the upstream.* settings",
-}
-"""Flags of query-frontend that are understood and change nothing, with the reason."""
-
-
-def rows() -> list[dict[str, Any]]:
-    """The table: flag, default, parse, meaning, and the field's name."""
-    return [{**field.metadata, "name": field.name} for field in dataclasses.fields(Settings)]
+__all__ = ["WITHOUT_EFFECT", "SettingError", "Settings", "load_settings", "rows"]
 
 
 def load_settings(
@@ -269,9 +31,7 @@ def load_settings(
     """
     given, config_file = _read_flags(arguments)
     idle = [
-        f"--{flag} has no effect: {WITHOUT_EFFECT[flag]}"
-        for flag in given
-        if flag in WITHOUT_EFFECT
+        f"--{flag} has no effect: {WITHOUT_EFFECT[flag]}" for flag in given if flag in WITHOUT_EFFECT
     ]
     from_file = _read_file(config_file or environment.get("THANOXY_CONFIG_FILE", ""))
     values = {}
@@ -279,8 +39,8 @@ def load_settings(
         flag = row["flag"]
         variable = "THANOXY_" + re.sub(r"[.-]", "_", flag).upper()
         for source in (given, {flag: environment.get(variable)}, from_file):
-            if source.get(flag) is not None:
-                values[row["name"]] = _parse(row, source[flag])
+            if (text := source.get(flag)) is not None:
+                values[row["name"]] = _parse(row, text)
                 break
     return Settings(**values), idle
 
@@ -293,7 +53,7 @@ def _parse(row: dict[str, Any], text: str) -> Any:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:  # type: ignore[override]
+    def error(self, message: str) -> Any:
         raise SettingError(f"{message}; --help lists all flags")
 
 
@@ -313,13 +73,9 @@ def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
 def _add_flag(parser: argparse.ArgumentParser, flag: str, switch: bool, text: str) -> None:
     """A switch may stand alone or be negated; other flags want a value."""
     if not switch:
-        parser.add_argument(
-            f"--{flag}", dest=flag, metavar="VALUE", help=text.replace("%", "%%")
-        )
+        parser.add_argument(f"--{flag}", dest=flag, metavar="VALUE", help=text.replace("%", "%%"))
         return
-    parser.add_argument(
-        f"--{flag}", dest=flag, nargs="?", const="true", metavar="BOOL", help=text
-    )
+    parser.add_argument(f"--{flag}", dest=flag, nargs="?", const="true", metavar="BOOL", help=text)
     parser.add_argument(
         f"--no-{flag}", dest=flag, action="store_const", const="false", help=argparse.SUPPRESS
     )
@@ -345,7 +101,5 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
         if isinstance(value, dict):
             pairs += _flatten(value, f"{prefix}{key}.")
         else:
-            pairs.append(
-                (prefix + key, str(value).lower() if isinstance(value, bool) else str(value))
-            )
+            pairs.append((prefix + key, str(value).lower() if isinstance(value, bool) else str(value)))
     return pairs

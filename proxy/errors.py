@@ -68,5 +68,12 @@ class UpstreamAnswerError(QueryError):
         self.body = body
 
 
+class AdminDisabledError(QueryError):
+    """An admin endpoint that is off (Prometheus answers the same way, `web/api/v1/api.go`)."""
+
+    error_type = "unavailable"
+    status = 503
+
+
 class NotSplittableError(Exception):
     """Not for clients: what came back cannot be joined exactly, ask for the whole instead."""

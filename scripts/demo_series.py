@@ -76,9 +76,7 @@ class Pod:
     @property
     def shift_ms(self) -> int:
         """Moves restarts and waves apart, by service and by pod."""
-        return list(REQUESTS_PER_S).index(self.service) * 131 * MINUTE_MS + (
-            self.number * 5 * HOUR_MS
-        )
+        return list(REQUESTS_PER_S).index(self.service) * 131 * MINUTE_MS + (self.number * 5 * HOUR_MS)
 
     def labels(self, metric: str, **others: str) -> dict[str, str]:
         return {

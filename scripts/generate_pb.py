@@ -54,9 +54,7 @@ def name_modules(text: str) -> str:
 def stale_files(wanted: dict[str, str]) -> list[str]:
     """Names that are missing, differ, or should no longer be there."""
     present = {
-        path.name: path.read_text("utf-8")
-        for path in OUTPUT_FOLDER.glob("*.py*")
-        if path.is_file()
+        path.name: path.read_text("utf-8") for path in OUTPUT_FOLDER.glob("*.py*") if path.is_file()
     }
     return sorted(
         name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)

@@ -40,9 +40,7 @@ class RealServer:
 
 SERVERS = {
     # Without `slicelabels` Thanos builds, and then panics in gRPC.
-    "thanos": RealServer(
-        "github.com/thanos-io/thanos", "v0.42.4", "netgo,slicelabels", ("thanos",)
-    ),
+    "thanos": RealServer("github.com/thanos-io/thanos", "v0.42.4", "netgo,slicelabels", ("thanos",)),
     "prometheus": RealServer(
         "github.com/prometheus/prometheus",
         "v0.316.0",

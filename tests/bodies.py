@@ -38,9 +38,7 @@ HISTOGRAMS = st.sampled_from(
 )
 GRIDS = st.builds(
     Grid,
-    start_ms=st.one_of(
-        st.integers(-5000, 5000), st.integers(1_700_000_000_000, 1_700_000_900_000)
-    ),
+    start_ms=st.one_of(st.integers(-5000, 5000), st.integers(1_700_000_000_000, 1_700_000_900_000)),
     step_ms=st.sampled_from([1, 7, 500, 1000, 1500, 15_000, 60_000]),
     steps=st.integers(1, 40),
 )
@@ -52,9 +50,7 @@ SeriesPoints = dict[str, dict[int, tuple[str, bool]]]
 @st.composite
 def matrices(draw: st.DrawFn, grid: Grid) -> SeriesPoints:
     """Series with gaps, mixed kinds and labels that look like structure, in Thanos's order."""
-    label_sets = draw(
-        st.lists(_LABELS, max_size=5, unique_by=lambda d: tuple(sorted(d.items())))
-    )
+    label_sets = draw(st.lists(_LABELS, max_size=5, unique_by=lambda d: tuple(sorted(d.items()))))
     ordered = sorted(tuple(sorted(labels.items())) for labels in label_sets)
     point = st.one_of(st.tuples(_VALUES, st.just(False)), st.tuples(HISTOGRAMS, st.just(True)))
     floats = st.tuples(_VALUES, st.just(False))

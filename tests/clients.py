@@ -25,6 +25,11 @@ RANGE = "/api/v1/query_range"
 QUERY = {"query": "a", "start": "0", "end": "10800", "step": "600"}
 """Three hours: three splits of an hour, and a fourth for the step that lies on the last cut."""
 
+WITHOUT_CACHE = {
+    "cache_config": "{type: IN-MEMORY, config: {max_size: 0B}}",
+    "stores_interval_ms": 0,
+}
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -106,6 +111,7 @@ async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
         "split_interval_ms": HOUR_MS,
         "retry_backoff_ms": 1,
         "http_grace_period_ms": 1000,
+        **WITHOUT_CACHE,
     }
     app = await start(Settings(**{**defaults, **settings}))
     skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")

@@ -36,9 +36,7 @@ hypothesis.settings.load_profile("fast")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("thanoxy")
-    group.addoption(
-        "--cases", type=int, default=300, help="differential cases to ask (default: 300)"
-    )
+    group.addoption("--cases", type=int, default=300, help="differential cases to ask (default: 300)")
     group.addoption("--seed", type=int, default=1, help="what they are drawn from (default: 1)")
     group.addoption(
         "--end",
@@ -82,9 +80,7 @@ def no_lost_errors(request: pytest.FixtureRequest) -> None:
 async def watched_loop() -> AsyncIterator[None]:
     """The part of `no_lost_errors` for tests that have an event loop."""
     lost: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _loop, context: lost.append(context)
-    )
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: lost.append(context))
     yield
     gc.collect()  # a task reports its unread exception when it is collected
     await asyncio.sleep(0)

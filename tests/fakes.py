@@ -20,6 +20,7 @@ from proxy.codec.durations import parse_duration_ms, parse_time_ms
 from proxy.engine.ports import UpstreamAnswer
 from proxy.model.grid import Grid
 from proxy.model.query import CallerHeaders
+from proxy.plan.holes import Store
 from tests.bodies import SeriesPoints, body_of
 
 T = TypeVar("T")
@@ -226,9 +227,13 @@ async def fake_upstream() -> AsyncIterator[FakeUpstream]:
     """A running `FakeUpstream` on a free port of 127.0.0.1."""
     upstream = FakeUpstream()
     server = web.Server(
-        upstream, handler_cancellation=True, auto_decompress=False, max_line_size=1 << 17
+        upstream,
+        handler_cancellation=True,
+        access_log=None,
+        auto_decompress=False,
+        max_line_size=1 << 17,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=0.01)
+    runner = web.ServerRunner(server, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     upstream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -248,9 +253,16 @@ class MemoryUpstream:
     running: int = 0
     most_running: int = 0
 
-    async def query_range(self, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
-        """See `engine.ports.Upstream.query_range`."""
-        asked = Asked("POST", "/api/v1/query_range", list(caller.pairs), form)
+    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+        return await self._answer(Asked("POST", path, list(caller.pairs), form))
+
+    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+        return await self._answer(Asked("GET", path_and_query, list(caller.pairs), b""))
+
+    async def stores(self) -> list[Store] | None:
+        return None
+
+    async def _answer(self, asked: Asked) -> UpstreamAnswer:
         self.asked.append(asked)
         self.running += 1
         self.most_running = max(self.most_running, self.running)

@@ -178,9 +178,7 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(argument: str)
         ("\xff", "file"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused(
-    config_file: Path, text: str, complaint: str
-) -> None:
+def test_a_file_that_cannot_be_used_is_refused(config_file: Path, text: str, complaint: str) -> None:
     config_file.write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingError, match=re.escape(complaint)):
         load(f"--config.file={config_file}")

@@ -63,9 +63,7 @@ def nesting(node: ast.AST) -> int:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Function):
             continue
-        is_elif = (
-            isinstance(node, ast.If) and node.orelse == [child] and isinstance(child, ast.If)
-        )
+        is_elif = isinstance(node, ast.If) and node.orelse == [child] and isinstance(child, ast.If)
         own = int(isinstance(child, BLOCKS) and not is_elif)
         deepest = max(deepest, own + nesting(child))
     return deepest

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from proxy.codec.params import parse_form
-from proxy.model.query import Form
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from proxy.model.query import Form
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -55,6 +58,11 @@ async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestFor
     if len(body) > max_body_bytes:
         return RequestForm(None, body, is_complete=False)
     return RequestForm(parse_form(url_query, body), body, is_complete=True)
+
+
+def raw_path(request: web.BaseRequest) -> str:
+    """What stands before the first `?`, not decoded."""
+    return request.raw_path.partition("?")[0]
 
 
 def raw_query(request: web.BaseRequest) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from proxy.engine.ports import Forwarder
 from proxy.telemetry.metrics import REGISTRY
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import Forwarder
 
 
 async def healthy(_request: web.BaseRequest) -> web.StreamResponse:
@@ -22,7 +25,8 @@ async def healthy(_request: web.BaseRequest) -> web.StreamResponse:
 async def metrics(request: web.BaseRequest) -> web.StreamResponse:
     """All metrics, as OpenMetrics where that is asked for."""
     if "application/openmetrics-text" in request.headers.get("Accept", ""):
-        body, content_type = generate_openmetrics(REGISTRY), OPENMETRICS_TYPE
+        body = generate_openmetrics(REGISTRY)  # type: ignore[no-untyped-call]
+        content_type = OPENMETRICS_TYPE
     else:
         body, content_type = generate_latest(REGISTRY), CONTENT_TYPE_LATEST
     return web.Response(body=body, headers={"Content-Type": content_type})

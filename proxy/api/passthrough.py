@@ -6,13 +6,18 @@ are not. The host is the configured upstream, whatever a client sends.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from proxy.engine.ports import Body, Forwarder, OpenAnswer
-from proxy.errors import BadDataError, BadUpstreamAnswerError
 from proxy.codec.headers import request_headers, response_headers
+from proxy.errors import BadDataError, BadUpstreamAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from proxy.engine.ports import Body, Forwarder, OpenAnswer
 
 
 class Passthrough:
@@ -62,11 +67,11 @@ async def _rest(request: web.BaseRequest, read: bytes) -> AsyncIterator[bytes]:
 async def _check_is_json(answer: OpenAnswer) -> None:
     """A login page or a gateway's greeting must not reach a Prometheus client as an answer."""
     content_type = answer.header("Content-Type")
-    if answer.status == 200 and not content_type.startswith("application/json"):
+    if answer.status == HTTPStatus.OK and not content_type.startswith("application/json"):
         raise BadUpstreamAnswerError(
             f"the upstream answered 200 with {content_type or 'no Content-Type'} instead of JSON"
         )
-    if answer.status >= 500 and content_type.startswith("text/html"):
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and content_type.startswith("text/html"):
         raise BadUpstreamAnswerError(f"the upstream answered {answer.status} with an HTML page")
 
 

@@ -39,7 +39,7 @@ class QueryRangeEndpoint:
     passthrough: Passthrough
     threads: WorkerThreads
     clock: Clock
-    memo: AnswerMemo
+    memo: AnswerMemo[Assembled]
     watch: StoreWatch
     policy: ResponsePolicy
     max_body_bytes: int
@@ -105,7 +105,8 @@ class QueryRangeEndpoint:
     def _remember(self, key: tuple[object, ...], answer: RangeAnswer, body: Assembled) -> None:
         if answer.expires_ms:
             now_ms = self.clock.monotonic_ms()
-            self.memo.put(key, self.watch.version, now_ms, answer.expires_ms, body)
+            version, until_ms = self.watch.version, answer.expires_ms
+            self.memo.put(key, version, now_ms, until_ms, body, body.length)
 
 
 def _held(answer: RangeAnswer, plan: RangePlan) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from proxy.codec.deflate import gzip_text
 from proxy.codec.go_json import error_body
 from proxy.codec.gzip_body import gzip_body
 from proxy.codec.matrix_text import body_chunks, body_length, opened, text_bytes
@@ -40,7 +41,11 @@ class ResponsePolicy:
 
     def headers(self) -> dict[str, str]:
         """Headers of the proxy's own JSON answers, as Thanos sends them (`pkg/api/api.go`)."""
-        own = {"Content-Type": "application/json", "Vary": "Accept-Encoding", "Server": "thanoxy"}
+        own = {
+            "Content-Type": "application/json",
+            "Vary": "Accept-Encoding",
+            "Server": "thanoxy",
+        }
         return {**CORS, **own} if self.cors else own
 
     def may_gzip(self, request: web.BaseRequest) -> bool:
@@ -81,6 +86,19 @@ def _series_list(joined: JoinedMatrix) -> SeriesList:
         if isinstance(part, Piece) and part.metrics is joined.metrics:
             return part.series
     return SeriesList(joined.metrics)
+
+
+def plain(body: bytes) -> Assembled:
+    """A body as it is."""
+    return Assembled((body,), len(body), is_gzip=False)
+
+
+def compressed(body: bytes) -> Assembled:
+    """A body as gzip, unless it is too short for that to help."""
+    if len(body) < LEAST_GZIP_BYTES:
+        return plain(body)
+    deflated = gzip_text(body)
+    return Assembled((deflated,), len(deflated), is_gzip=True)
 
 
 def _in_chunks(buffers: Iterable[bytes | memoryview], is_gzip: bool) -> Assembled:

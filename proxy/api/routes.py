@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from proxy.api.forms import raw_path
 from proxy.api.respond import ResponsePolicy, error_response
+from proxy.api.slow_log import log_slow_query
 from proxy.errors import QueryError
-from proxy.telemetry.log import LOG, slow_query
+from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CLIENT_CLOSED_REQUEST = 499
+LABEL_VALUES = re.compile(r"/api/v1/label/[^/]+/values")
+LABEL_VALUES_ROUTE = "/api/v1/label/*/values"
+"""Where the endpoint for label values stands in the table of routes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,7 @@ class Router:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         begin = time.perf_counter()
-        found = self._routes.get(request.path, self._fallback)
-        if request.method not in found.methods and found.methods:
-            found = self._fallback
+        found = self._find(request)
         code = CLIENT_CLOSED_REQUEST
         IN_FLIGHT.inc()
         try:
@@ -63,7 +67,15 @@ class Router:
             REQUESTS.labels(found.name, code).inc()
             REQUEST_DURATION.labels(found.name).observe(took_s)
             if self._slower_than_s and took_s > self._slower_than_s:
-                slow_query(request, code, took_s)
+                log_slow_query(request, code, took_s)
+
+    def _find(self, request: web.BaseRequest) -> Route:
+        """By the path as it was sent: one that is written otherwise is passed on as it is."""
+        path = raw_path(request)
+        if LABEL_VALUES.fullmatch(path):
+            path = LABEL_VALUES_ROUTE
+        found = self._routes.get(path)
+        return found if found and request.method in found.methods else self._fallback
 
     async def _answer(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -72,15 +84,13 @@ class Router:
         except QueryError as error:
             if _is_answering(request):
                 # Status and length are out: only a broken connection tells the client the truth.
-                LOG.warning(
-                    "answer broken off", extra={"path": request.path, "err": str(error)}
-                )
+                LOG.warning("answer broken off", extra={"path": request.path, "err": str(error)})
                 if request.transport is not None:
                     request.transport.abort()
             return error_response(error, self._policy)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except Exception:  # noqa: BLE001  the last resort: the client gets JSON, the log the trace
+        except Exception:  # noqa: BLE001  the last resort: the log gets the trace, the client JSON
             LOG.exception("unexpected error", extra={"path": request.path})
             if _is_answering(request) and request.transport is not None:
                 request.transport.abort()

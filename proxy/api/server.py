@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from proxy.telemetry.log import LOG
 
 
 class JsonRequestHandler(RequestHandler):
-    """One connection. Requests that are not HTTP are answered with JSON, and the connection ends."""
+    """One connection. What is not HTTP is answered with JSON, and the connection ends."""
 
     def handle_error(
         self,
@@ -27,7 +28,9 @@ class JsonRequestHandler(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
         kind, text = (
-            ("bad_data", _sentence(message)) if status < 500 else ("internal", "internal error")
+            ("bad_data", _sentence(message))
+            if status < HTTPStatus.INTERNAL_SERVER_ERROR
+            else ("internal", "internal error")
         )
         response = web.Response(
             status=status,

@@ -8,6 +8,7 @@ apart may be written one after another as one gzip member (RFC 1952), whose CRC 
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from isal import isal_zlib
 
@@ -21,6 +22,7 @@ SMALL_BYTES = 96
 COMMA_BLOCK = b"\0\x01\x00\xfe\xff,"
 """A stored block with one comma."""
 
+_InflateError: Any = isal_zlib.error  # typed as an instance in isal's stubs
 crc32 = isal_zlib.crc32
 crc32_combine = isal_zlib.crc32_combine
 COMMA_CRC = crc32(b",")
@@ -39,8 +41,7 @@ def stored(text: bytes) -> bytes:
     if len(text) <= _MOST_STORED_BYTES:
         return b"\0" + struct.pack("<HH", len(text), len(text) ^ 0xFFFF) + text
     return b"".join(
-        stored(text[at : at + _MOST_STORED_BYTES])
-        for at in range(0, len(text), _MOST_STORED_BYTES)
+        stored(text[at : at + _MOST_STORED_BYTES]) for at in range(0, len(text), _MOST_STORED_BYTES)
     )
 
 
@@ -51,14 +52,18 @@ def inflate(fragments: bytes, raw_bytes: int) -> bytes:
         ValueError: damaged, or not `raw_bytes` long.
     """
     try:
-        text: bytes = isal_zlib.decompress(
-            fragments + _LAST_BLOCK, wbits=-15, bufsize=raw_bytes + 1
-        )
-    except isal_zlib.error as error:
+        text: bytes = isal_zlib.decompress(fragments + _LAST_BLOCK, wbits=-15, bufsize=raw_bytes + 1)
+    except _InflateError as error:
         raise ValueError("a kept piece is damaged") from error
     if len(text) != raw_bytes:
         raise ValueError(f"a kept piece has {len(text)} bytes instead of {raw_bytes}")
     return text
+
+
+def gzip_text(text: bytes) -> bytes:
+    """A whole gzip member."""
+    stream = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, 31)
+    return stream.compress(text) + stream.flush()
 
 
 def gzip_tail(crc: int, raw_bytes: int) -> bytes:

@@ -7,7 +7,7 @@ Thanos, never different.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 import re
 
@@ -20,7 +20,8 @@ _DURATION = re.compile(
 )
 _UNITS_MS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND_DIGITS = 3
 _MOST_SECONDS = 1e11
 """Times beyond some three thousand years are left to Thanos: float seconds lose milliseconds."""
 
@@ -45,13 +46,13 @@ def _float_time_ms(seconds: float) -> int | None:
 
 def _rfc3339_ms(whole: str, fraction: str | None, zone: str) -> int | None:
     digits = (fraction or "").rstrip("0")
-    if len(digits) > 3 or whole[17:19] == "60":
+    if len(digits) > _MILLISECOND_DIGITS or whole[17:19] == "60":
         return None
     try:
-        moment = datetime.datetime.fromisoformat(whole + zone.replace("Z", "+00:00"))
+        moment = dt.datetime.fromisoformat(whole + zone.replace("Z", "+00:00"))
     except ValueError:
         return None
-    seconds = (moment - _EPOCH) // datetime.timedelta(seconds=1)
+    seconds = (moment - _EPOCH) // dt.timedelta(seconds=1)
     return seconds * 1000 + int(digits.ljust(3, "0"))
 
 

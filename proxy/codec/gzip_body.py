@@ -6,9 +6,8 @@ and the CRC of the whole follows from theirs (`crc32_combine`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from proxy.codec.deflate import (
     COMMA_BLOCK,
@@ -21,11 +20,16 @@ from proxy.codec.deflate import (
 )
 from proxy.codec.matrix_json import HEAD
 from proxy.codec.tail_json import encode_tail
-from proxy.merge.matrices import JoinedMatrix
-from proxy.model.matrix import EncodedMatrix, Lane
 from proxy.model.piece import Fragments, Openings, Piece, SeriesList
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.merge.matrices import JoinedMatrix
+    from proxy.model.matrix import EncodedMatrix, Lane
+
 Buffer = bytes | memoryview
+T = TypeVar("T")
 
 _FLOATS = b',"values":['
 _HISTOGRAMS = b',"histograms":['
@@ -83,7 +87,6 @@ def gzip_body(joined: JoinedMatrix, series: SeriesList) -> list[Buffer]:
 
 def _write_full(stream: _Stream, columns: list[_Column], openings: Openings) -> None:
     """Every series has floats in every part: whole columns are woven together."""
-    count = len(openings.blocks)
     blocks: list[Sequence[Buffer]] = [openings.blocks]
     crc: list[list[int]] = [openings.crc]
     lengths: list[list[int]] = [openings.raw_bytes]
@@ -98,17 +101,16 @@ def _write_full(stream: _Stream, columns: list[_Column], openings: Openings) -> 
             lengths.append(column.raw_bytes)
     stream.literal(HEAD)
     total = stream.crc
-    for part_crc, length in zip(_woven(crc, count), _woven(lengths, count), strict=True):
+    for part_crc, length in zip(_woven(crc), _woven(lengths), strict=True):
         total = crc32_combine(total, part_crc, length)
     stream.crc = total
     stream.raw_bytes += sum(map(sum, lengths))
-    stream.buffers += _woven(blocks, count)
+    stream.buffers += _woven(blocks)
     stream.literal(b"]")
 
 
-def _woven(columns: Sequence[Sequence], count: int) -> list:  # type: ignore[type-arg]
-    """Row 0 of every column, then row 1, …"""
-    assert all(len(column) == count for column in columns)
+def _woven(columns: Sequence[Sequence[T]]) -> list[T]:
+    """Row 0 of every column, then row 1, and so on."""
     return list(chain.from_iterable(zip(*columns, strict=True)))
 
 

@@ -9,9 +9,7 @@ _HOP_BY_HOP = frozenset((
     "te", "trailer", "transfer-encoding", "upgrade",
 ))  # fmt: skip
 _OWN_IN_REQUEST = frozenset(("host", "content-length", "expect"))
-_OWN_IN_QUERY = frozenset(
-    ("accept-encoding", "content-type", "cache-control", "pragma", "origin")
-)
+_OWN_IN_QUERY = frozenset(("accept-encoding", "content-type", "cache-control", "pragma", "origin"))
 _OWN_IN_RESPONSE = frozenset(("content-length", "date", "server"))
 
 Pairs = Iterable[tuple[str, str]]
@@ -35,7 +33,7 @@ def request_headers(pairs: Pairs) -> list[tuple[str, str]]:
 
 
 def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    """A client's headers for requests that the proxy words itself: form, encoding and caching are its own."""
+    """A client's headers for requests that the proxy words itself: form and encoding are its own."""
     return tuple(_without(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY))
 
 

@@ -66,9 +66,7 @@ def _positions_before(text: Bytes, at: Offsets, *markers: bytes) -> Offsets:
     return at[found]
 
 
-def _series_ends(
-    body: bytes, text: Bytes, braces: Offsets, labels_end: Offsets
-) -> Offsets | None:
+def _series_ends(body: bytes, text: Bytes, braces: Offsets, labels_end: Offsets) -> Offsets | None:
     """The closing brace of each series, or None when they do not alternate with label sets."""
     joints = _positions_before(text, braces, b"," + _METRIC + b"{")
     joints = joints[text[joints - 1] == ord("]")]
@@ -95,9 +93,7 @@ def _has_white_space(text: Bytes, labels_end: Offsets, series_end: Offsets) -> b
     return bool(np.any((row >= 0) & (blanks < series_end[row])))
 
 
-def _cut(
-    body: bytes, text: Bytes, labels_end: Offsets, series_end: Offsets
-) -> EncodedMatrix | None:
+def _cut(body: bytes, text: Bytes, labels_end: Offsets, series_end: Offsets) -> EncodedMatrix | None:
     start = np.concatenate(([len(HEAD)], series_end[:-1] + 2))
     only_histograms = text[labels_end + 3] == ord("h")
     marker = np.where(only_histograms, len(_HISTOGRAMS), len(_VALUES))
@@ -106,7 +102,7 @@ def _cut(
         return None
     floats = Lane(first, np.where(only_histograms, first, end))
     histograms = Lane(np.where(only_histograms, first, end), end.copy())
-    for row in _rows_with_both(body, labels_end, series_end, only_histograms):
+    for row in _rows_with_both(body, series_end, only_histograms):
         joint = body.find(b"]" + _HISTOGRAMS, labels_end[row], series_end[row])
         if joint < 0:
             return None
@@ -136,9 +132,7 @@ def _opens_right(
     )
 
 
-def _rows_with_both(
-    body: bytes, labels_end: Offsets, series_end: Offsets, only_histograms: NDArray[np.bool_]
-) -> list[int]:
+def _rows_with_both(body: bytes, series_end: Offsets, only_histograms: NDArray[np.bool_]) -> list[int]:
     """Series with floats and histograms: an object's `}]` stands before the closing bracket."""
     text = np.frombuffer(body, np.uint8)
     ends_in_object = text[series_end - 3] == ord("}")

@@ -7,17 +7,23 @@ copied out of the splits' own bodies while it is sent.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proxy.codec.matrix_json import HEAD
 from proxy.codec.pieces import open_piece
 from proxy.codec.tail_json import encode_tail
-from proxy.merge.matrices import JoinedMatrix
-from proxy.model.matrix import EncodedMatrix, Lane
+from proxy.model.matrix import EncodedMatrix
 from proxy.model.piece import Fragments, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from proxy.merge.matrices import JoinedMatrix
+    from proxy.model.matrix import Lane
 
 _OPEN = b'{"metric":'
 _LANES = (b',"values":[', b',"histograms":[')
@@ -32,9 +38,7 @@ def opened(joined: JoinedMatrix) -> JoinedMatrix:
     Raises:
         ValueError: a piece is damaged.
     """
-    parts = tuple(
-        open_piece(part) if isinstance(part, Piece) else part for part in joined.parts
-    )
+    parts = tuple(open_piece(part) if isinstance(part, Piece) else part for part in joined.parts)
     return dataclasses.replace(joined, parts=parts)
 
 
@@ -57,8 +61,7 @@ def body_length(joined: JoinedMatrix) -> int:
     length += series * (len(_OPEN) + len("}")) + max(series - 1, 0) * len(",")
     for opening, lane in zip(_LANES, ("floats", "histograms"), strict=True):
         lengths = [
-            _aligned(getattr(p, lane), r)
-            for p, r in zip(joined.parts, joined.rows, strict=True)
+            _aligned(getattr(p, lane), r) for p, r in zip(joined.parts, joined.rows, strict=True)
         ]
         fragments = sum(np.count_nonzero(column) for column in lengths)
         present = np.count_nonzero(sum(lengths))
@@ -102,9 +105,7 @@ def _fragments(joined: JoinedMatrix) -> Iterator[bytes | memoryview]:
         yield b"}"
 
 
-def _lane_fragments(
-    series: int, marker: bytes, spans: list[Span]
-) -> Iterator[bytes | memoryview]:
+def _lane_fragments(series: int, marker: bytes, spans: list[Span]) -> Iterator[bytes | memoryview]:
     joint = marker
     for text, start, end, rows in spans:
         row = series if rows is None else rows[series]
@@ -121,10 +122,6 @@ def _spans(joined: JoinedMatrix, lane: str) -> list[Span]:
     spans: list[Span] = []
     for part, rows in zip(joined.parts, joined.rows, strict=True):
         columns: Lane = getattr(part, lane)
-        if columns.lengths.any():
-            spans.append((_view(part), columns.start.tolist(), columns.end.tolist(), rows))
+        if isinstance(part, EncodedMatrix) and columns.lengths.any():
+            spans.append((memoryview(part.text), columns.start.tolist(), columns.end.tolist(), rows))
     return spans
-
-
-def _view(part: EncodedMatrix) -> memoryview:
-    return memoryview(part.text)

@@ -7,11 +7,14 @@ and Thanos's own answer (mostly an error JSON) goes to the client.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, unquote_plus
 
 from proxy.codec.durations import format_step, format_time, parse_duration_ms, parse_time_ms
-from proxy.model.grid import Grid
 from proxy.model.query import Form, RangeQuery, first_value
+
+if TYPE_CHECKING:
+    from proxy.model.grid import Grid
 
 MOST_POINTS = 11_000
 """`(end - start) / step` may not exceed this (Thanos `pkg/api/query/v1.go`, queryRange)."""
@@ -30,11 +33,7 @@ def parse_form(url_query: str, body: bytes = b"") -> Form | None:
     for source in (text, url_query):
         if not source:
             continue
-        if (
-            not source.isascii()
-            or ";" in source
-            or (("%" in source) and _BAD_ESCAPE.search(source))
-        ):
+        if not source.isascii() or ";" in source or (("%" in source) and _BAD_ESCAPE.search(source)):
             return None
         if not _add_fields(fields, source):
             return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from proxy.codec.deflate import COMMA_BLOCK, COMMA_CRC, crc32, deflate, inflate
 from proxy.codec.points import PointIndex, index_points
-from proxy.model.grid import Grid
 from proxy.model.matrix import EncodedMatrix, Lane
 from proxy.model.piece import Fragments, Piece, SeriesList
+
+if TYPE_CHECKING:
+    from proxy.model.grid import Grid
 
 
 class IndexedMatrix(NamedTuple):

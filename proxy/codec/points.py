@@ -7,18 +7,22 @@ reading. The timestamps of the other rows are read as columns of digits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proxy.errors import NotSplittableError
-from proxy.model.grid import Grid
-from proxy.model.matrix import Lane, Offsets
+
+if TYPE_CHECKING:
+    from proxy.model.grid import Grid
+    from proxy.model.matrix import Lane, Offsets
 
 Bytes = NDArray[np.uint8]
 Steps = NDArray[np.int64]
 
 _MOST_DIGITS = 19
+_BASE = 10
 _COMMA, _OPEN, _CLOSE, _DOT, _MINUS, _ZERO = (ord(c) for c in ",[].-0")
 
 
@@ -93,7 +97,8 @@ def _opens_histogram(characters: Bytes, brackets: Offsets, lane: Lane) -> NDArra
     opens_row = np.isin(brackets, lane.start[lane.end > lane.start])
     back = np.maximum(brackets, 3)
     follows = (characters[back - 1] == _COMMA) & (characters[back - 2] == _CLOSE)
-    return opens_row | (follows & (characters[back - 3] == ord("}")))
+    opens: NDArray[np.bool_] = opens_row | (follows & (characters[back - 3] == ord("}")))
+    return opens
 
 
 def _within_rows(rows: Offsets) -> NDArray[np.bool_]:
@@ -115,9 +120,7 @@ def _steps_at(characters: Bytes, starts: Offsets, grid: Grid) -> Steps:
 
 def _insist(condition: bool, what: str) -> None:
     if not condition:
-        raise NotSplittableError(
-            f"the upstream's timestamps are not in the {what} that was asked for"
-        )
+        raise NotSplittableError(f"the upstream's timestamps are not in the {what} that was asked for")
 
 
 def read_times_ms(characters: Bytes, at: Offsets) -> NDArray[np.int64]:
@@ -148,8 +151,8 @@ def _read_group(characters: Bytes, at: Offsets, length: int) -> NDArray[np.int64
     for column in range(length):
         character = characters[at + column]
         digit = character - np.uint8(_ZERO)
-        is_digit = digit < 10
-        value = np.where(is_digit, value * 10 + digit, value)
+        is_digit = digit < _BASE
+        value = np.where(is_digit, value * _BASE + digit, value)
         scale[character == _DOT] = 1
         sign[character == _MINUS] = -1
         odd = ~is_digit & (character != _DOT) & (character != _MINUS)

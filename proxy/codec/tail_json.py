@@ -29,13 +29,9 @@ def parse_tail(text: bytes) -> Tail:
         extras = {n: orjson.dumps(v) for n, v in answer.pop("data").items() if n != "result"}
         notes = {n: answer.pop(n) for n in _NOTES if answer.get(n)}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise BadUpstreamAnswerError(
-            "the upstream's answer is truncated or not JSON"
-        ) from error
+        raise BadUpstreamAnswerError("the upstream's answer is truncated or not JSON") from error
     if answer.keys() - set(_NOTES) or not all(map(_is_list_of_texts, notes.values())):
-        raise BadUpstreamAnswerError(
-            f"the upstream's answer has unknown members: {sorted(answer)}"
-        )
+        raise BadUpstreamAnswerError(f"the upstream's answer has unknown members: {sorted(answer)}")
     return Tail(extras, {name: tuple(texts) for name, texts in notes.items()})
 
 
@@ -45,12 +41,9 @@ def _is_list_of_texts(value: object) -> bool:
 
 def encode_tail(tail: Tail) -> bytes:
     """The text from the `]` that closes `result` to the end of the body."""
-    extras = b"".join(
-        b',"' + name.encode() + b'":' + text for name, text in tail.extras.items()
-    )
+    extras = b"".join(b',"' + name.encode() + b'":' + text for name, text in tail.extras.items())
     notes = "".join(
-        f',"{name}":[{",".join(map(message_text, texts))}]'
-        for name, texts in tail.notes.items()
+        f',"{name}":[{",".join(map(message_text, texts))}]' for name, texts in tail.notes.items()
     )
     return b"]" + extras + b"}" + notes.encode() + b"}"
 

@@ -88,8 +88,7 @@ def query_range(question: Question) -> Answer:
     expr = parse(question.text("query"))
     if kind := NOT_FOR_RANGES.get(type(unwrapped(expr))):
         raise BadDataError(
-            f'invalid expression type "{kind}" for range query, '
-            "must be Scalar or instant Vector"
+            f'invalid expression type "{kind}" for range query, must be Scalar or instant Vector'
         )
     return Answer(answers.range_data(steps.times_ms, evaluate(expr, steps)))
 
@@ -106,8 +105,7 @@ def range_steps(question: Question) -> Steps:
         raise BadDataError(f"'step' parameter: cannot parse {quoted(text)} to a valid duration")
     if step_ms <= 0:
         raise BadDataError(
-            "zero or negative query resolution step widths are not accepted. "
-            "Try a positive integer"
+            "zero or negative query resolution step widths are not accepted. Try a positive integer"
         )
     if (end_ms - start_ms) // step_ms > MAX_STEPS:
         raise BadDataError(

@@ -98,6 +98,4 @@ def answered(endpoint: Endpoint, form: Form | None, label: str, now_ms: int) -> 
 
 def json_response(status: int, body: bytes, *, keep: bool) -> web.Response:
     headers = {} if keep else {"Cache-Control": "no-store"}
-    return web.Response(
-        status=status, body=body, headers=headers, content_type="application/json"
-    )
+    return web.Response(status=status, body=body, headers=headers, content_type="application/json")

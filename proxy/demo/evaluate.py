@@ -200,9 +200,7 @@ def mapped(function: Callable[..., Values], args: list[Any], steps: Steps) -> Ve
     """A function of each value, and perhaps of scalars."""
     vector, *scalars = args
     operand = vector_of(vector, steps)
-    return operand.with_values(
-        function(operand.values, *(scalar_of(arg, steps) for arg in scalars))
-    )
+    return operand.with_values(function(operand.values, *(scalar_of(arg, steps) for arg in scalars)))
 
 
 def windowed(function: WindowFunction, args: list[Any], steps: Steps) -> Vector:

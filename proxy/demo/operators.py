@@ -55,9 +55,7 @@ def stddev_of(x: Values, present: Flags, axis: int) -> Values:
 
 def outside(q: Values, inside: Values) -> Values:
     """What any quantile is where `q` is not in 0 to 1; `inside` elsewhere."""
-    return np.where(
-        np.isnan(q), np.nan, np.where(q < 0, -np.inf, np.where(q > 1, np.inf, inside))
-    )
+    return np.where(np.isnan(q), np.nan, np.where(q < 0, -np.inf, np.where(q > 1, np.inf, inside)))
 
 
 def quantile_of(q: Values, x: Values, present: Flags, axis: int) -> Values:
@@ -106,9 +104,7 @@ def aggregate(op: str, vector: Vector, key: Key, parameter: Values) -> Vector:
     return Vector(tuple(groups), values, present)
 
 
-def ranked(
-    vector: Vector, groups: dict[Labels, list[int]], k: Values, *, largest: bool
-) -> Vector:
+def ranked(vector: Vector, groups: dict[Labels, list[int]], k: Values, *, largest: bool) -> Vector:
     """The k largest or smallest of each group at each step; at a single step in that order."""
     keep = np.zeros(vector.present.shape, dtype=np.bool_)
     order: list[int] = []

@@ -48,9 +48,7 @@ class Vector:
     def taken(self, rows: Sequence[int]) -> Vector:
         """The given rows in the given order."""
         index = np.array(rows, dtype=np.int64)
-        return Vector(
-            tuple(self.labels[i] for i in rows), self.values[index], self.present[index]
-        )
+        return Vector(tuple(self.labels[i] for i in rows), self.values[index], self.present[index])
 
     def with_values(self, values: Values) -> Vector:
         """Other values of the same shape, and no metric name: they are another quantity."""

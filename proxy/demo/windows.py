@@ -46,9 +46,7 @@ def counts(windows: Windows) -> Values:
 
 def last_index(values: Values) -> Times:
     """For each position the last sample up to it; 0 where there is none."""
-    return np.maximum.accumulate(
-        np.where(np.isnan(values), 0, np.arange(values.shape[1])), axis=1
-    )
+    return np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(values.shape[1])), axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +82,7 @@ def increase_of(windows: Windows, ends: Ends, *, is_counter: bool) -> Values:
     return grown + at(lost, ends.last + 1) - at(lost, ends.first + 1)
 
 
-def extrapolated(
-    windows: Windows, *, is_counter: bool, per_second: bool
-) -> tuple[Values, Flags]:
+def extrapolated(windows: Windows, *, is_counter: bool, per_second: bool) -> tuple[Values, Flags]:
     """The change between samples, extended to the window's ends: `rate`, `increase`, `delta`.
 
     As in Prometheus (promql/functions.go, extrapolatedRate): to an end that is nearer than 1.1

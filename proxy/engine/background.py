@@ -19,7 +19,7 @@ class Background:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Start work whose result nobody waits for; False (and not started) when there is too much."""
+        """Start work that nobody waits for; False, and not started, when there is too much."""
         if len(self._tasks) >= self._most_tasks:
             work.close()
             return False

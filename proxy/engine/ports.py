@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from proxy.model.extent import Extent, ExtentId
-from proxy.model.piece import SeriesList
-from proxy.model.query import CallerHeaders
-from proxy.plan.holes import Store
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from proxy.model.extent import Extent, ExtentId
+    from proxy.model.piece import SeriesList
+    from proxy.model.query import CallerHeaders
+    from proxy.plan.holes import Store
 
 T = TypeVar("T")
 A = TypeVar("A")

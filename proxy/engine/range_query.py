@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from proxy.codec.labels_json import sort_key
@@ -143,7 +144,7 @@ class RangeQueries:
         try:
             brought = await fan_out(lambda share: share.flight.join(), shares, len(shares))
         except UpstreamAnswerError as error:
-            _refuse_shifted_text(plan, error.answer_status == 400)
+            _refuse_shifted_text(plan, error.answer_status == HTTPStatus.BAD_REQUEST)
             raise
         return list(zip(shares, brought, strict=True))
 
@@ -171,9 +172,7 @@ def _grid_of(plan: RangePlan, run: Run) -> Grid:
     return Grid(run.first * grid.step_ms + grid.phase_ms, grid.step_ms, run.steps)
 
 
-def _from_flight(
-    plan: RangePlan, run: Run, brought: Fetched, as_text: bool
-) -> list[tuple[Run, Part]]:
+def _from_flight(plan: RangePlan, run: Run, brought: Fetched, as_text: bool) -> list[tuple[Run, Part]]:
     """The steps `run` (absolute) of what a flight brought: made pieces where whole, else text."""
     base = brought.indexed.grid.first_index
     shift = base - plan.grid.first_index
@@ -183,7 +182,9 @@ def _from_flight(
     for made, piece in () if as_text else brought.pieces:
         if at <= made.first and made.end <= wanted.end:
             if at < made.first:
-                parts.append((Run(at + shift, made.first + shift), clip(brought.indexed, at, made.first)))
+                parts.append(
+                    (Run(at + shift, made.first + shift), clip(brought.indexed, at, made.first))
+                )
             parts.append((Run(made.first + shift, made.end + shift), piece))
             at = made.end
     if at < wanted.end:

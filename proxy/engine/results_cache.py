@@ -12,6 +12,7 @@ from proxy.model.extent import Extent, ExtentId, Kept
 from proxy.plan.freshness import KeepPolicy, life_ms, reads_span, settled_steps
 from proxy.plan.holes import StoreWatch, Trust
 from proxy.plan.partition import Run
+from proxy.plan.purge import Purge, matches
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED, STEPS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Fetch(NamedTuple):
 
 
 class ResultsCache:
-    """Looks up and keeps pieces under a plan's key, in extents of `extent_steps` steps."""
+    """Looks up and keeps pieces under a plan's key, cut at extents."""
 
     def __init__(
         self,
@@ -61,16 +62,16 @@ class ResultsCache:
         clock: Clock,
         threads: Threads,
         policy: KeepPolicy,
-        extent_steps: int,
         background: Background,
     ) -> None:
         self._background = background
+        self._purged_ms = -1
         self._store = store
         self._watch = watch
         self._clock = clock
         self._threads = threads
         self._policy = policy
-        self._extent_steps = extent_steps
+        self._extent_steps = policy.extent_steps
 
     def lookup(self, plan: RangePlan) -> list[Hit]:
         """What is held of the plan's grid and may be served, in time order, without overlap."""
@@ -87,6 +88,11 @@ class ResultsCache:
                     run = Run(first - first_index, end - first_index)
                     hits.append(Hit(run, kept.piece, first - kept.first_index, until_ms))
         return hits
+
+    def purge(self, wanted: Purge) -> int:
+        """Remove what matches; answers that are being fetched are not kept either."""
+        self._purged_ms = self._clock.monotonic_ms()
+        return self._store.remove_where(lambda _, extent: matches(extent, wanted))
 
     def _extent_ids(self, plan: RangePlan, first: int, end: int) -> Iterator[ExtentId]:
         if plan.key is not None:
@@ -113,18 +119,23 @@ class ResultsCache:
         Returns the pieces that were made, each with its steps in the fetched grid.
         """
         runs = list(self._runs_to_keep(plan, fetch))
+        if fetch.began_ms <= self._purged_ms:
+            NOT_KEPT.labels("purged").inc()
+            return []
         STEPS.labels("kept").inc(sum(run.steps for run, _ in runs))
         if not runs:
             NOT_KEPT.labels("unsettled").inc()
             return []
         size_bytes = len(fetch.indexed.matrix.text)
         pieces = await self._threads.run(
-            lambda wanted: [make_piece(fetch.indexed, *run) for run, _ in wanted], runs, size_bytes
+            lambda wanted: [make_piece(fetch.indexed, *run) for run, _ in wanted],
+            runs,
+            size_bytes,
         )
         made = []
         for (run, is_recent), piece in zip(runs, pieces, strict=True):
             shared = dataclasses.replace(piece, series=self._store.intern(piece.series))
-            self._put(plan, self._kept(plan, fetch, run, shared, is_recent))
+            self._put(plan, self._kept(plan, fetch, shared, is_recent))
             made.append((run, shared))
         return made
 
@@ -141,9 +152,7 @@ class ResultsCache:
             yield Run(first, end), first >= old
             first = end
 
-    def _kept(
-        self, plan: RangePlan, fetch: Fetch, run: Run, piece: Piece, is_recent: bool
-    ) -> Kept:
+    def _kept(self, plan: RangePlan, fetch: Fetch, piece: Piece, is_recent: bool) -> Kept:
         return Kept(
             piece=piece,
             first_index=piece.grid.first_index,
@@ -155,7 +164,8 @@ class ResultsCache:
         )
 
     def _put(self, plan: RangePlan, new: Kept) -> None:
-        assert plan.key is not None, "without a key nothing is kept"
+        if plan.key is None:
+            return
         extent_id = ExtentId(plan.key.name, new.first_index // self._extent_steps)
         held = self._store.get(extent_id)
         others = held.kept if held is not None and held.full_key == plan.key.full else ()

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from proxy.plan.holes import StoreWatch
 
 
-async def poll_stores(
-    upstream: Upstream, watch: StoreWatch, clock: Clock, interval_s: float
-) -> None:
+async def poll_stores(upstream: Upstream, watch: StoreWatch, clock: Clock, interval_s: float) -> None:
     """Until cancelled. A look that fails confirms nothing, and that is all it does."""
     away: list[str] = []
     while True:

@@ -7,6 +7,7 @@ its points of the first split, then those of the second, and so on.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -35,9 +36,7 @@ class JoinedMatrix:
     tail: Tail
 
 
-def join_matrices(
-    parts: Sequence[Part], sort_key: SortKey, merge_stats: MergeStats
-) -> JoinedMatrix:
+def join_matrices(parts: Sequence[Part], sort_key: SortKey, merge_stats: MergeStats) -> JoinedMatrix:
     """Join splits that are in time order and do not overlap.
 
     Raises:
@@ -47,9 +46,7 @@ def join_matrices(
     metrics = unite_series([part.metrics for part in parts], sort_key)
     number = {metric: i for i, metric in enumerate(metrics)}
     rows = tuple(_rows(part.metrics, metrics, number) for part in parts)
-    return JoinedMatrix(
-        metrics, tuple(parts), rows, join_tails([p.tail for p in parts], merge_stats)
-    )
+    return JoinedMatrix(metrics, tuple(parts), rows, join_tails([p.tail for p in parts], merge_stats))
 
 
 def unite_series(lists: Sequence[tuple[bytes, ...]], sort_key: SortKey) -> tuple[bytes, ...]:
@@ -64,7 +61,7 @@ def unite_series(lists: Sequence[tuple[bytes, ...]], sort_key: SortKey) -> tuple
         raise NotSplittableError("a label set cannot be read") from error
     for metrics in distinct:
         ordered = [key[metric] for metric in metrics]
-        if any(a >= b for a, b in zip(ordered, ordered[1:], strict=False)):
+        if any(a >= b for a, b in itertools.pairwise(ordered)):
             raise NotSplittableError("the series of a split are not sorted by labels")
     return tuple(sorted(united, key=key.__getitem__))
 

@@ -6,11 +6,14 @@ histograms; most have only the first. A lane is a run of `[t,…],[t,…]` witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Offsets = NDArray[np.int64]
 

@@ -8,12 +8,15 @@ a block with a comma, for when it is not the first of its series.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from proxy.model.grid import Grid
-from proxy.model.matrix import Tail
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from proxy.model.grid import Grid
+    from proxy.model.matrix import Tail
 
 
 @dataclass(frozen=True, slots=True)

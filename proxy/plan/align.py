@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from proxy.model.query import RangeQuery
+if TYPE_CHECKING:
+    from proxy.model.query import RangeQuery
 
 
 def align_with_step(query: RangeQuery) -> RangeQuery:

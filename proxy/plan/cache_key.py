@@ -29,9 +29,7 @@ class CacheKey:
     full: bytes
 
 
-def range_key(
-    caller: Sequence[str], expr: str, step_ms: int, phase_ms: int, form: Form
-) -> CacheKey:
+def range_key(caller: Sequence[str], expr: str, step_ms: int, phase_ms: int, form: Form) -> CacheKey:
     """The key of a range query's pieces; `caller` is what `vary_fields` gives."""
     return _key(b"range", [*caller, expr, str(step_ms), str(phase_ms), *_form_fields(form)])
 
@@ -71,3 +69,14 @@ def _key(kind: bytes, fields: Iterable[str]) -> CacheKey:
 def _prefixed(text: str) -> bytes:
     encoded = text.encode("utf-8", "surrogatepass")
     return len(encoded).to_bytes(4, "big") + encoded
+
+
+def vary_values(full_key: bytes, count: int) -> list[str]:
+    """The first `count` fields of a key: what `vary_fields` gave when it was made."""
+    at = full_key.index(b"range") + len(b"range")
+    values = []
+    for _ in range(count):
+        length = int.from_bytes(full_key[at : at + 4], "big")
+        values.append(full_key[at + 4 : at + 4 + length].decode())
+        at += 4 + length
+    return values

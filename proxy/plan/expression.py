@@ -33,9 +33,7 @@ class Expression:
 
 def understand(query: RangeQuery) -> Expression | str:
     """The query's expression made constant and analysed, or why that cannot be done."""
-    frozen: Frozen | NotFrozen = freeze(
-        query.expr, query.start_ms, query.end_ms, query.step_ms
-    )
+    frozen: Frozen | NotFrozen = freeze(query.expr, query.start_ms, query.end_ms, query.step_ms)
     if isinstance(frozen, NotFrozen):
         return frozen.reason
     look = _analysed if len(frozen.text) <= _LONGEST_REMEMBERED else _analyse

@@ -22,6 +22,7 @@ class KeepPolicy:
     long_life_ms: for everything older.
     empty_life_ms: for steps without any series.
     short_life_ms: while it is not known whether all stores took part.
+    extent_steps: steps in an extent.
     """
 
     freshness_ms: int
@@ -30,6 +31,7 @@ class KeepPolicy:
     long_life_ms: int
     empty_life_ms: int
     short_life_ms: int
+    extent_steps: int
 
 
 def settled_steps(grid: Grid, traits: Traits, younger_than_ms: int) -> int:

@@ -147,9 +147,7 @@ class StoreWatch:
                     self._close(kind, began_ms)
                     del self._expected[kind]
                 return
-        self._add(
-            Outage(kind, self.last_look_ms, _FOREVER_MS, expected.min_ms, expected.max_ms)
-        )
+        self._add(Outage(kind, self.last_look_ms, _FOREVER_MS, expected.min_ms, expected.max_ms))
 
     def _close(self, kind: str, began_ms: int) -> None:
         for at, outage in enumerate(self._outages):
@@ -165,10 +163,11 @@ class StoreWatch:
 
     def _merge_oldest(self) -> None:
         """Two closed outages become one that covers both: more is asked again, nothing is missed."""
-        closed = [o for o in self._outages if o.until_ms != _FOREVER_MS][:2]
-        if len(closed) < 2:
-            return
-        one, two = closed
+        closed = [o for o in self._outages if o.until_ms != _FOREVER_MS]
+        if closed[1:]:
+            self._merge(*closed[:2])
+
+    def _merge(self, one: Outage, two: Outage) -> None:
         merged = Outage(
             one.kind,
             min(one.from_ms, two.from_ms),
@@ -176,5 +175,5 @@ class StoreWatch:
             min(one.min_ms, two.min_ms),
             max(one.max_ms, two.max_ms),
         )
-        self._outages = [o for o in self._outages if o not in closed]
+        self._outages = [o for o in self._outages if o not in {one, two}]
         self._outages.insert(0, merged)

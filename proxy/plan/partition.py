@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 MOST_GAPS = 8
@@ -36,7 +37,7 @@ def coalesced(gaps: list[Run], most: int = MOST_GAPS) -> list[Run]:
     """At most `most` gaps: those with the fewest held steps between them become one."""
     gaps = list(gaps)
     while len(gaps) > most:
-        distances = [after.first - gap.end for gap, after in zip(gaps, gaps[1:], strict=False)]
+        distances = [after.first - gap.end for gap, after in itertools.pairwise(gaps)]
         at = distances.index(min(distances))
         gaps[at : at + 2] = [Run(gaps[at].first, gaps[at + 1].end)]
     return gaps

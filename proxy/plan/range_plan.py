@@ -52,7 +52,8 @@ class RangePlan:
     @property
     def known(self) -> Expression:
         """The expression of a plan that is not whole."""
-        assert self.expression is not None, "a whole query is not looked into"
+        if self.expression is None:
+            raise ValueError("a query that is asked for whole is not looked into")
         return self.expression
 
     def splits(self) -> tuple[Grid, ...]:
@@ -69,9 +70,7 @@ class RangePlan:
         return "\n".join(lines + [f"  split: {grid}" for grid in self.splits()])
 
 
-def plan_range(
-    query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = ()
-) -> RangePlan:
+def plan_range(query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = ()) -> RangePlan:
     """Decide how to ask. Every doubt ends in "whole". `caller`: see `cache_key.vary_fields`."""
     asked, query = query, align_with_step(query) if policy.align else query
     grid = query.grid

@@ -8,7 +8,10 @@ nothing but the interval.
 
 from __future__ import annotations
 
-from proxy.model.grid import Grid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.model.grid import Grid
 
 
 def split_grid(grid: Grid, interval_ms: int) -> tuple[Grid, ...]:

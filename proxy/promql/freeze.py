@@ -121,9 +121,7 @@ def _at_edits(tokens: Sequence[Token], index: int, window: _Window) -> tuple[int
     return index + 3, [_Edit(tokens[index].start, tokens[index + 2].end, at_text(at))]
 
 
-def _bracket_edits(
-    tokens: Sequence[Token], opening: int, window: _Window
-) -> tuple[int, list[_Edit]]:
+def _bracket_edits(tokens: Sequence[Token], opening: int, window: _Window) -> tuple[int, list[_Edit]]:
     """The edits between a `[` and its `]`, and the index after it."""
     closing = opening + 1
     while tokens[closing].text != "]":  # the lexer has seen to it that there is one
@@ -160,9 +158,7 @@ def _duration_edit(tokens: Sequence[Token], window: _Window) -> _Edit:
     return _Edit(tokens[0].start, tokens[-1].end, f"{duration_ms}ms")
 
 
-def _offset_edits(
-    tokens: Sequence[Token], index: int, window: _Window
-) -> tuple[int, list[_Edit]]:
+def _offset_edits(tokens: Sequence[Token], index: int, window: _Window) -> tuple[int, list[_Edit]]:
     """The edit for what follows `offset`, if that is a duration with `step()` in it."""
     first = index + 1
     name = first + (text_at(tokens, first) in {"+", "-"})

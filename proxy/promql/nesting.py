@@ -34,11 +34,7 @@ _LONG_DIGITS = 10
 def is_parsable(tokens: Sequence[Token]) -> bool:
     """Whether the parser can be given these tokens without harm to the process."""
     depth = depth_bound(tokens)
-    return (
-        depth <= MAX_DEPTH
-        and depth * len(tokens) <= MAX_COPIES
-        and not _has_huge_duration(tokens)
-    )
+    return depth <= MAX_DEPTH and depth * len(tokens) <= MAX_COPIES and not _has_huge_duration(tokens)
 
 
 def depth_bound(tokens: Sequence[Token]) -> int:

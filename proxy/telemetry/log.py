@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import logging
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 LOG = logging.getLogger("thanoxy")
 
 _OWN = frozenset(vars(logging.makeLogRecord({})))
-_MOST_EXPR_CHARACTERS = 2000
 
 
 class LogfmtFormatter(logging.Formatter):
     """`ts=… level=… msg=…` and whatever stands in `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         fields = {
             "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": {"WARNING": "warn"}.get(record.levelname, record.levelname.lower()),
@@ -44,20 +39,3 @@ def configure(level: str) -> None:
     handler.setFormatter(LogfmtFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-
-
-def slow_query(request: web.BaseRequest, code: int, took_s: float) -> None:
-    """What is needed to find the panel that asked (query-frontend's slow-query log)."""
-    LOG.info(
-        "slow query",
-        extra={
-            "method": request.method,
-            "path": request.path,
-            "remote_addr": request.remote,
-            "code": code,
-            "time_taken_ms": round(took_s * 1000),
-            "grafana_dashboard_uid": request.headers.get("X-Dashboard-Uid", ""),
-            "grafana_panel_id": request.headers.get("X-Panel-Id", ""),
-            "params": request.rel_url.raw_query_string[:_MOST_EXPR_CHARACTERS],
-        },
-    )

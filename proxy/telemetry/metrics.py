@@ -37,9 +37,7 @@ REQUEST_DURATION = Histogram(
     ),
     registry=REGISTRY,
 )
-IN_FLIGHT = Gauge(
-    "thanoxy_http_requests_in_flight", "Requests being answered.", registry=REGISTRY
-)
+IN_FLIGHT = Gauge("thanoxy_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
 SPLITS = Counter(
     "thanoxy_split_queries_total", "Splits of range queries sent upstream.", registry=REGISTRY
 )
@@ -64,13 +62,22 @@ STEPS = Counter(
     registry=REGISTRY,
 )
 CACHE_ANSWERS = Counter(
-    "thanoxy_cache_answers_total", "Answers by what the cache held of them.", ["result"], registry=REGISTRY
+    "thanoxy_cache_answers_total",
+    "Answers by what the cache held of them.",
+    ["result"],
+    registry=REGISTRY,
 )
 NOT_KEPT = Counter(
-    "thanoxy_cache_not_kept_total", "Fetched answers not kept, by reason.", ["reason"], registry=REGISTRY
+    "thanoxy_cache_not_kept_total",
+    "Fetched answers not kept, by reason.",
+    ["reason"],
+    registry=REGISTRY,
 )
 NOT_SERVED = Counter(
-    "thanoxy_cache_not_served_total", "Kept pieces not served, by reason.", ["reason"], registry=REGISTRY
+    "thanoxy_cache_not_served_total",
+    "Kept pieces not served, by reason.",
+    ["reason"],
+    registry=REGISTRY,
 )
 CACHE_BYTES = Gauge("thanoxy_cache_bytes", "Memory of kept extents.", registry=REGISTRY)
 CACHE_EVICTED = Counter(
@@ -80,8 +87,13 @@ CACHE_REFUSED = Counter(
     "thanoxy_cache_refused_extents_total", "Extents not kept.", ["reason"], registry=REGISTRY
 )
 FLIGHTS = Counter(
-    "thanoxy_flights_total", "Fetches of gaps: led, or joined while under way.", ["role"], registry=REGISTRY
+    "thanoxy_flights_total",
+    "Fetches of gaps: led, or joined while under way.",
+    ["role"],
+    registry=REGISTRY,
 )
 STORES_AWAY = Gauge(
-    "thanoxy_upstream_stores_away", "Kinds of store that Thanos Query has lost.", registry=REGISTRY
+    "thanoxy_upstream_stores_away",
+    "Kinds of store that Thanos Query has lost.",
+    registry=REGISTRY,
 )

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import aiohttp
 from isal import isal_zlib
 from yarl import URL
 
 from proxy.codec.stores_json import parse_stores
-from proxy.engine.ports import Body, OpenAnswer, UpstreamAnswer
+from proxy.engine.ports import Body, UpstreamAnswer
 from proxy.errors import (
     BadUpstreamAnswerError,
     LimitError,
@@ -27,13 +27,19 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.model.query import CallerHeaders
-from proxy.plan.holes import Store
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS, UPSTREAM_BYTES
-from proxy.upstream.retry import RETRYABLE_STATUSES, is_error_json, is_worth_retrying
+from proxy.upstream.retry import ERROR_START_BYTES, is_error_json, is_worth_retrying
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from proxy.plan.holes import Store
 
 _READ_BUFFER_BYTES = 1 << 20
 _MOST_ERROR_BYTES = 1 << 20
 _FORM = "application/x-www-form-urlencoded"
+_GZIP_WINDOW_BITS = 31
+_BROKEN_CONNECTION = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,10 @@ class ClientPolicy:
 class _OpenAnswer:
     """Implements `engine.ports.OpenAnswer`."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, timeout_s: float) -> None:
         self._response = response
+        self._timeout_s = timeout_s
+        self._start = b""
         self.status = response.status
         self.reason = response.reason or ""
         self.headers = tuple(response.headers.items())
@@ -62,7 +70,34 @@ class _OpenAnswer:
         return self._response.headers.get(name, "")
 
     def chunks(self) -> AsyncIterator[bytes]:
-        return self._response.content.iter_any()
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        start, self._start = self._start, b""
+        with _foreign_errors_mapped(self._timeout_s):
+            chunk = start or await self._response.content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def is_worth_retrying(self) -> bool:
+        """Decide by the status, and by the start of a 503's body, which is kept."""
+        content = self._response.content
+        while self.status == HTTPStatus.SERVICE_UNAVAILABLE and not content.at_eof():
+            self._start += await content.read(ERROR_START_BYTES)
+            if len(self._start) >= ERROR_START_BYTES:
+                break
+        return is_worth_retrying(self.status, self._start)
+
+    def leave(self) -> None:
+        """Keep the connection when the body was read; else the upstream must notice."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
 
 
 class ThanosClient:
@@ -114,25 +149,17 @@ class ThanosClient:
     async def _answer(
         self, method: str, path: str, headers: list[tuple[str, str]], body: Body
     ) -> UpstreamAnswer:
-        async with self._open(method, path, headers, body) as response:
-            text = await self._read(response)
-        if response.status != HTTPStatus.OK:
-            raise _answer_error(response, text)
-        no_store = "no-store" in response.headers.get("Cache-Control", "")
-        return UpstreamAnswer(text, no_store, response.headers.get("Content-Type", ""))
-
-    @asynccontextmanager
-    async def forward(
-        self, method: str, raw_path: str, headers: list[tuple[str, str]], body: Body
-    ) -> AsyncIterator[OpenAnswer]:
-        """See `engine.ports.Forwarder.forward`."""
-        async with self._open(method, raw_path, headers, body) as response:
-            yield _OpenAnswer(response)
+        async with self.forward(method, path, headers, body) as answer:
+            text = await self._read(answer)
+        if answer.status != HTTPStatus.OK:
+            raise _answer_error(answer, text)
+        no_store = "no-store" in answer.header("Cache-Control")
+        return UpstreamAnswer(text, no_store, answer.header("Content-Type"))
 
     async def is_ready(self, timeout_s: float) -> bool:
         try:
             async with asyncio.timeout(timeout_s), self._get("/-/ready") as response:
-                return response.status == 200
+                return response.status == HTTPStatus.OK
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
@@ -140,95 +167,101 @@ class ThanosClient:
         return self._session.get(URL(self._base + path, encoded=True), allow_redirects=False)
 
     @asynccontextmanager
-    async def _open(
+    async def forward(
         self, method: str, raw_path: str, headers: list[tuple[str, str]], body: Body
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response whose headers have arrived; attempts are repeated where that may help.
-
-        Raises:
-            UpstreamUnreachableError, QueryTimeoutError: also while the body is being read.
-        """
+    ) -> AsyncIterator[_OpenAnswer]:
+        """See `engine.ports.Forwarder.forward`; attempts are repeated where that may help."""
+        with _foreign_errors_mapped(self._policy.request_timeout_s):
+            answer = await self._attempts(method, raw_path, headers, body)
         try:
-            response = await self._attempts(method, raw_path, headers, body)
-            try:
-                yield response
-            finally:
-                _leave(response)
-        except TimeoutError as error:
-            raise QueryTimeoutError(
-                f"the upstream did not answer within {self._policy.request_timeout_s:g} s"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamUnreachableError(f"the upstream cannot be asked: {error}") from error
+            yield answer
+        finally:
+            answer.leave()
 
     async def _attempts(
         self, method: str, raw_path: str, headers: list[tuple[str, str]], body: Body
-    ) -> aiohttp.ClientResponse:
+    ) -> _OpenAnswer:
         url = URL(self._base + raw_path, encoded=True)
         can_repeat = body is None or isinstance(body, bytes)
         attempts = max(self._policy.max_attempts, 1) if can_repeat else 1
         for attempt in range(1, attempts + 1):
+            is_last = attempt == attempts
             try:
                 response = await self._session.request(
                     method, url, headers=headers, data=body, allow_redirects=False
                 )
-            except (aiohttp.ClientConnectionError, ConnectionError):
-                UPSTREAM_ATTEMPTS.labels("connection").inc()
-                if attempt == attempts:
-                    raise
-            else:
                 UPSTREAM_ATTEMPTS.labels(f"{response.status // 100}xx").inc()
-                if attempt == attempts or not await _is_worth_retrying(response):
-                    return response
-                response.release()
-            await asyncio.sleep(self._policy.retry_backoff_s * 2**attempt * random.random())
+                answer = _OpenAnswer(response, self._policy.request_timeout_s)
+                if await _is_accepted(answer, is_last):
+                    return answer
+            except _BROKEN_CONNECTION:
+                UPSTREAM_ATTEMPTS.labels("connection").inc()
+                if is_last:
+                    raise
+            await asyncio.sleep(self._policy.retry_backoff_s * 2**attempt * random.random())  # noqa: S311  jitter
         raise AssertionError("unreachable")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, answer: _OpenAnswer) -> bytes:
         """The whole body, inflated, within the bound; grown in place instead of joined."""
         body = bytearray()
-        gzip = response.headers.get("Content-Encoding", "") == "gzip"
-        inflate = isal_zlib.decompressobj(31) if gzip else None
-        async for chunk in response.content.iter_any():
+        is_gzip = answer.header("Content-Encoding") == "gzip"
+        inflate = isal_zlib.decompressobj(_GZIP_WINDOW_BITS) if is_gzip else None
+        most_bytes = self._policy.max_response_bytes
+        async for chunk in answer.chunks():
             UPSTREAM_BYTES.inc(len(chunk))
-            if inflate is None:
-                body += chunk
-            else:
-                room = self._policy.max_response_bytes + 1 - len(body)
-                body += inflate.decompress(chunk, room)
-            if len(body) > self._policy.max_response_bytes:
+            body += _inflated(inflate, chunk, most_bytes + 1 - len(body)) if inflate else chunk
+            if len(body) > most_bytes:
                 raise LimitError(
-                    f"the upstream's answer is larger than {self._policy.max_response_bytes} bytes "
-                    "(--upstream.max-response-bytes): ask for fewer series, a shorter range or a larger step"
+                    f"the upstream's answer is larger than {most_bytes} bytes "
+                    "(--upstream.max-response-bytes): ask for fewer series, a shorter range "
+                    "or a larger step"
                 )
-        if inflate is not None and not inflate.eof:
+        if inflate and not inflate.eof:
             raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
         return bytes(body)
 
 
-def _leave(response: aiohttp.ClientResponse) -> None:
-    """Keep the connection when the answer was read to its end; else the upstream must notice."""
-    if response.content.at_eof():
-        response.release()
-    else:
-        response.close()
+def _inflated(inflate: isal_zlib.Decompress, chunk: bytes, most_bytes: int) -> bytes:
+    try:
+        return inflate.decompress(chunk, most_bytes)
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
+        raise BadUpstreamAnswerError("the upstream's gzip answer is broken") from error
 
 
-async def _is_worth_retrying(response: aiohttp.ClientResponse) -> bool:
-    if response.status not in RETRYABLE_STATUSES:
-        return False
-    if response.status != 503:
-        return True
-    start = await response.content.read(64)
-    response.content.unread_data(start)
-    return is_worth_retrying(503, start)
+async def _is_accepted(answer: _OpenAnswer, is_last: bool) -> bool:
+    """Whether no other attempt can give a better answer; one that is not accepted is left."""
+    is_accepted = False
+    try:
+        is_accepted = is_last or not await answer.is_worth_retrying()
+    finally:
+        if not is_accepted:
+            answer.leave()
+    return is_accepted
 
 
-def _answer_error(response: aiohttp.ClientResponse, body: bytes) -> Exception:
-    """The upstream's own error JSON travels on; a gateway's HTML does not."""
-    content_type = response.headers.get("Content-Type", "application/json")
-    if is_error_json(body) or response.status < 500:
-        return UpstreamAnswerError(response.status, content_type, body[:_MOST_ERROR_BYTES])
+@contextmanager
+def _foreign_errors_mapped(timeout_s: float) -> Iterator[None]:
+    """The one place where the library's errors become ours."""
+    try:
+        yield
+    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientOSError) as error:
+        raise UpstreamUnreachableError(f"the upstream cannot be reached: {error}") from error
+    except TimeoutError as error:
+        raise QueryTimeoutError(
+            f"the upstream did not answer within {timeout_s:g} s (--upstream.request-timeout)"
+        ) from error
+    except aiohttp.ClientResponseError as error:
+        raise BadUpstreamAnswerError("the upstream's answer is not valid HTTP") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamUnreachableError(f"the upstream's answer broke off: {error}") from error
+
+
+def _answer_error(answer: _OpenAnswer, body: bytes) -> Exception:
+    """The upstream's own error JSON travels on; a redirect or a gateway's HTML does not."""
+    is_refusal = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_error_json(body) or is_refusal:
+        content_type = answer.header("Content-Type") or "application/json"
+        return UpstreamAnswerError(answer.status, content_type, body[:_MOST_ERROR_BYTES])
     return BadUpstreamAnswerError(
-        f"the upstream answered {response.status} with something that is not Prometheus's error JSON"
+        f"the upstream answered {answer.status} with something that is not Prometheus's error JSON"
     )

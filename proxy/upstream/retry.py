@@ -6,8 +6,10 @@ attempt can mend is a connection that broke and a gateway that had nobody behind
 
 from __future__ import annotations
 
-RETRYABLE_STATUSES = frozenset((502, 503, 504))
-"""Answers whose body is read before deciding."""
+from http import HTTPStatus
+
+ERROR_START_BYTES = 64
+"""How much of a body tells whether it is Prometheus's error JSON."""
 
 
 def is_worth_retrying(status: int, body: bytes) -> bool:
@@ -15,10 +17,12 @@ def is_worth_retrying(status: int, body: bytes) -> bool:
 
     Thanos itself answers timeouts and cancellations with 503 and the error JSON.
     """
-    return status in {502, 504} or (status == 503 and not is_error_json(body))
+    return status in {502, 504} or (
+        status == HTTPStatus.SERVICE_UNAVAILABLE and not is_error_json(body)
+    )
 
 
 def is_error_json(body: bytes) -> bool:
     """Whether a body looks like Prometheus's error JSON."""
-    start = body[:64].replace(b" ", b"")
+    start = body[:ERROR_START_BYTES].replace(b" ", b"")
     return start.startswith(b'{"status":"error"')

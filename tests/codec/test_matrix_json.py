@@ -45,9 +45,7 @@ def test_the_slow_path_gives_the_same_series_as_the_fast_path(body: bytes) -> No
 
 
 @given(bodies(), st.data())
-def test_a_truncated_body_is_refused_and_never_half_read(
-    body: bytes, data: st.DataObject
-) -> None:
+def test_a_truncated_body_is_refused_and_never_half_read(body: bytes, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(body) - 1))
     with pytest.raises(BadUpstreamAnswerError):
         scan_matrix(body[:cut])
@@ -92,7 +90,4 @@ def test_a_series_of_both_kinds_has_two_lanes() -> None:
     assert matrix is not None
     text = matrix.text
     assert text[matrix.floats.start[0] : matrix.floats.end[0]] == b'[0,"1"]'
-    assert (
-        text[matrix.histograms.start[0] : matrix.histograms.end[0]]
-        == b'[1,{"count":"0","sum":"0"}]'
-    )
+    assert text[matrix.histograms.start[0] : matrix.histograms.end[0]] == b'[1,{"count":"0","sum":"0"}]'

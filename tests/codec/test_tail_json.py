@@ -15,10 +15,12 @@ STATS = b'{"timings":{"evalTotalTime":0.5,"execTotalTime":1},"samples":{"totalQu
 
 
 def stats(seconds: float, total: int, peak: int) -> bytes:
-    return orjson.dumps({
-        "timings": {"evalTotalTime": seconds},
-        "samples": {"totalQueryableSamples": total, "peakSamples": peak},
-    })
+    return orjson.dumps(
+        {
+            "timings": {"evalTotalTime": seconds},
+            "samples": {"totalQueryableSamples": total, "peakSamples": peak},
+        }
+    )
 
 
 @pytest.mark.parametrize(

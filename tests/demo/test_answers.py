@@ -49,16 +49,13 @@ def test_a_matrix_is_sorted_and_leaves_out_what_is_missing() -> None:
 
 def test_a_vector_keeps_its_order() -> None:
     assert instant_data(-1_500, VECTOR) == (
-        '{"resultType":"vector","result":[{"metric":{"b":"q\\"<"},"value":[-1.500,"1"]}],'
-        '"analysis":{}}'
+        '{"resultType":"vector","result":[{"metric":{"b":"q\\"<"},"value":[-1.500,"1"]}],"analysis":{}}'
     )
 
 
 def test_a_scalar_is_one_series_of_a_range_and_a_pair_at_an_instant() -> None:
     scalar = Scalar(np.array([1e21, np.nan]))
-    assert '[{"metric":{},"values":[[0,"1e+21"],[1,"NaN"]]}]' in range_data(
-        np.array([0, 1000]), scalar
-    )
+    assert '[{"metric":{},"values":[[0,"1e+21"],[1,"NaN"]]}]' in range_data(np.array([0, 1000]), scalar)
     assert '"result":[2.5,"1000000000000000000000"]' in instant_data(2_500, scalar)
 
 

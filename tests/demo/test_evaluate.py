@@ -95,12 +95,8 @@ def test_offset_and_at_move_the_time_that_is_looked_at() -> None:
 
 
 def test_start_and_end_are_those_of_the_query() -> None:
-    points = matrix(
-        'demo_memory_bytes{instance="cart-0:8080"} @ start()', NOON_S, NOON_S + 99, "30s"
-    )
-    late = matrix(
-        'demo_memory_bytes{instance="cart-0:8080"} @ end()', NOON_S, NOON_S + 99, "30s"
-    )
+    points = matrix('demo_memory_bytes{instance="cart-0:8080"} @ start()', NOON_S, NOON_S + 99, "30s")
+    late = matrix('demo_memory_bytes{instance="cart-0:8080"} @ end()', NOON_S, NOON_S + 99, "30s")
     ((at_start,), (at_end,)) = (
         {value for _, value in rows[0]} for rows in (list(points.values()), list(late.values()))
     )

@@ -125,9 +125,7 @@ def test_scalars_give_a_scalar() -> None:
 
 
 def test_vectors_match_one_to_one_by_the_labels_that_count() -> None:
-    right = vector(
-        {labels(i="1", z="9"): [2.0, None, 2.0], labels(i="3", z="9"): [1.0, 1.0, 1.0]}
-    )
+    right = vector({labels(i="1", z="9"): [2.0, None, 2.0], labels(i="3", z="9"): [1.0, 1.0, 1.0]})
     left = vector({labels(__name__="m", g="a", i="1"): [6.0, 6.0, 1.0]})
     on = combine(Operator("/", on=True, names=("i",)), left, right)
     ignoring = combine(Operator(">", names=("g", "z")), left, right)

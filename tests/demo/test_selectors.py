@@ -69,9 +69,7 @@ def test_every_window_finds_exactly_its_ticks(
 
 
 @pytest.mark.parametrize("range_ms", [60_000, 3_600_000])
-def test_working_in_blocks_changes_nothing(
-    monkeypatch: pytest.MonkeyPatch, range_ms: int
-) -> None:
+def test_working_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch, range_ms: int) -> None:
     times_ms = NOON_S * 1000 + 300_500 * np.arange(9)
     whole = selectors.over_windows(CATALOGUE, times_ms, range_ms, sum_over_time)
     monkeypatch.setattr(selectors, "BLOCK_SAMPLES", 5_000)

@@ -46,9 +46,7 @@ def test_a_counter_falls_only_when_its_target_restarts(name: str) -> None:
 def test_buckets_are_cumulative_and_the_last_equals_the_count() -> None:
     for labels, count in named("demo_request_duration_seconds_count").items():
         name = {"__name__": "demo_request_duration_seconds_bucket"}
-        rows = [
-            HELD[tuple(sorted((dict(labels) | name | {"le": le}).items()))] for le in BUCKETS
-        ]
+        rows = [HELD[tuple(sorted((dict(labels) | name | {"le": le}).items()))] for le in BUCKETS]
         assert all((np.diff(rows, axis=0) >= 0).all(axis=0) | np.isnan(count))
         np.testing.assert_array_equal(rows[-1], count)
 

@@ -93,9 +93,7 @@ def test_a_function_equals_its_rule_written_as_a_loop(
 def test_a_quantile_lies_between_its_neighbours(q: float, expected: float) -> None:
     column = np.array([0])
     values = np.array([[4.0, np.nan, 2.0, 3.0, 1.0]])
-    windows = Windows(
-        values, np.arange(5) * 15_000, column, column + 5, column + 60_000, 75_000
-    )
+    windows = Windows(values, np.arange(5) * 15_000, column, column + 5, column + 60_000, 75_000)
     got, present = quantile_over_time(q)(windows)
     assert (got.tolist(), present.tolist()) == ([[expected]], [[True]])
 

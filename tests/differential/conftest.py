@@ -22,9 +22,7 @@ def data(thanos: ThanosCluster) -> Window:
     return Window(thanos.start_ms, thanos.end_ms, MINUTE_MS)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     tally = config.stash.get(TALLY, None)
     if tally is not None and tally.asked:
         terminalreporter.section("differential cases, by reason to doubt Thanos itself")

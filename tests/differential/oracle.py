@@ -57,9 +57,7 @@ def explain(answers: Sequence[Answer], found: Answer) -> bool:
         no_store,
     )
     bodies = [orjson.loads(answer.body) for answer in answers]
-    return same_headers and without_figures(join(bodies)) == without_figures(
-        orjson.loads(found.body)
-    )
+    return same_headers and without_figures(join(bodies)) == without_figures(orjson.loads(found.body))
 
 
 def join(bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:

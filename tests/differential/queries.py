@@ -161,7 +161,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
         "predict_linear(<gauge>[<range>], <positive>)",
         "rate(<counter>[<range>] offset <offset>)",
         "rate(<native>[<range>])",
-        "1 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[<range>]))",
+        '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[<range>]))',
     ),
     "over time": (
         "<over_time>(<gauge>[<range>])",
@@ -170,7 +170,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
         "quantile_over_time(<quantile>, <gauge>[<range>])",
         "<over_time>(batch_job_seconds[<range>])",
         "<over_time>(build_info[<range>])",
-        "last_over_time({__name__=~\"node_.*|up\"}[<range>])",
+        'last_over_time({__name__=~"node_.*|up"}[<range>])',
         "avg_over_time(odd_value[<range>])",
     ),
     "aggregations": (
@@ -213,9 +213,9 @@ SHAPES: dict[str, tuple[str, ...]] = {
         "<trigonometry>(<gauge>)",
     ),
     "matching": (
-        "node_memory_bytes / on(instance) up{job=\"api\"}",
+        'node_memory_bytes / on(instance) up{job="api"}',
         "up * on(instance) group_left(version) build_info",
-        "up * on(instance, job) group_left(version) build_info{job=\"api\"}",
+        'up * on(instance, job) group_left(version) build_info{job="api"}',
         "build_info * on(instance) group_right(version) node_memory_bytes",
         'http_requests_total{code="500"} / ignoring(code) http_requests_total{code="200"}',
         'http_requests_total{method="GET"} <compare> bool ignoring(method) '
@@ -277,7 +277,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
         "topk(2, <gauge> @ <end>)",
         "<gauge> and topk(2, <over_time>(<gauge>[1h] @ <end>))",
         "<alive> + on(instance) group_left() (sum by (instance) (node_memory_bytes @ <start>))",
-        "absent(up{job=\"nobody\"} @ <at>)",
+        'absent(up{job="nobody"} @ <at>)',
         "timestamp(<gauge> @ <at>)",
         'label_replace(up @ <end>, "text", "@ start() $1", "job", "(.*)") # @ end()',
     ),
@@ -396,7 +396,7 @@ REPLICATED_SHAPES: tuple[str, ...] = (
     "ha_load * on(target) group_left() rate(ha_requests_total[<range>])",
     'ha_load{target="db-0"} or ha_load{target="db-1"}',
     "timestamp(ha_load)",
-    "count by (__name__) ({__name__=~\".+\"})",
+    'count by (__name__) ({__name__=~".+"})',
     '{job=~".+"}',
     "absent(ha_load)",
     "topk(1, ha_load)",

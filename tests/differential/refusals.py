@@ -23,7 +23,7 @@ PARSE_ERRORS: tuple[str, ...] = (
     *("up anchored", "rate(up[5m] smoothed)", "up and 1", "1 and 2", '-"a"', "{}", "1 == 2"),
     *('{job=~".*"}', 'up{job=~"("}', 'up{job="a"', "up{job=a}", "up{job='a}", "up{`job}"),
     *('label_replace(up, "a", "$1", "job", "(")', 'label_replace(up, "", "x", "job", "")'),
-    *('label_join(up, "\\xff", "-", "job")', 'count_values("\\xff", up)', 'sort_by_label(up)'),
+    *('label_join(up, "\\xff", "-", "job")', 'count_values("\\xff", up)', "sort_by_label(up)"),
     *("up @ 1e400", "1e400", "rate(up[0s])", "up[5m:0s]", "rate(up[-5m])", "rate(up[1e10y])"),
     *("up offset 300y300y", "up offset 293y", "rate(up[293y])", "rate(up[1d1w])", "5m5m", "1.2.3"),
     *("rate(up[$__rate_interval])", 'up{job="$job"} + ${x}', "[[x]]", "{{x}}", "\u00a0up", "up\x00"),
@@ -31,7 +31,7 @@ PARSE_ERRORS: tuple[str, ...] = (
     *("up @ 1 @ 2", "bool", "up + bool up", "up > bool(1)", 'up == "a"', 'topk("a", up)'),
     *("sort(1)", "scalar(1)", "absent(1)", "time(1)", "round(up,1,2)", "unknown(up)", "sum()"),
     *("sum(up) by (job) without (job)", "on(job)", "up * on(job) group_left(job) up"),
-    *("up ^ on(job) group_right up", "offset", "up offset", "a:b:c", "up{a:b=\"c\"}", "sum:up"),
+    *("up ^ on(job) group_right up", "offset", "up offset", "a:b:c", 'up{a:b="c"}', "sum:up"),
     *("(" * 50 + "up" + ")" * 50, "-" * 300 + "up", "+".join(["up"] * 130), "up{} " * 40),
     *("(" * 3_000 + "up" + ")" * 3_000, "sum(" * 400 + "up" + ")" * 400),
     "up or " * 99 + "vector(0)",
@@ -121,7 +121,13 @@ def points_around_the_limit(data: Window) -> dict[str, Request]:
     for step in ("1", "0.5", "7", "1500ms", "35s", "60", "15.001"):
         step_ms = round(float(step.removesuffix("ms").removesuffix("s")) * 1000)
         step_ms = 1_500 if step.endswith("ms") else step_ms
-        for steps, more_ms in ((10_999, 0), (11_000, 0), (11_000, 1), (11_000, step_ms - 1), (11_001, 0)):
+        for steps, more_ms in (
+            (10_999, 0),
+            (11_000, 0),
+            (11_000, 1),
+            (11_000, step_ms - 1),
+            (11_001, 0),
+        ):
             end_ms = data.start_ms + steps * step_ms + more_ms
             fields = {
                 "query": "vector(1)",
@@ -212,7 +218,5 @@ def other_endpoints(data: Window) -> dict[str, Request]:
         "build": Request("GET", "/api/v1/status/buildinfo"),
         "no such endpoint": Request("GET", "/api/v1/no_such_endpoint"),
         "no such endpoint, posted": Request("POST", "/api/v1/query_ranges", body="a=b"),
-        "exemplars": Request(
-            "GET", "/api/v1/query_exemplars", urlencode({"query": "up", **times})
-        ),
+        "exemplars": Request("GET", "/api/v1/query_exemplars", urlencode({"query": "up", **times})),
     }

@@ -48,9 +48,7 @@ class Tally:
         ]
 
 
-async def findings(
-    cases: Iterable[Case], sides: Sides, mode: Mode, tally: Tally
-) -> list[Finding]:
+async def findings(cases: Iterable[Case], sides: Sides, mode: Mode, tally: Tally) -> list[Finding]:
     """Put cases to both sides, a few at once; what nothing excuses, by the number of the case."""
     found: list[Finding] = []
     waiting = iter(cases)

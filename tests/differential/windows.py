@@ -45,9 +45,7 @@ class Window:
         return [Window(run[0], run[-1], self.step_ms) for run in runs]
 
 
-def draw_window(
-    chance: random.Random, data: Window, most_points: int, least_step_ms: int
-) -> Window:
+def draw_window(chance: random.Random, data: Window, most_points: int, least_step_ms: int) -> Window:
     """A window of at most about `most_points` steps, somewhere around the data."""
     step_ms = max(chance.choice(STEPS_MS), least_step_ms)
     length_ms = draw_length_ms(chance, data, most_points * step_ms)

@@ -6,12 +6,15 @@ import asyncio
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proxy.codec.matrix_text import body_chunks
+from proxy.codec.matrix_text import body_chunks, opened
+from proxy.engine.background import Background
+from proxy.engine.clock import SystemClock
 from proxy.engine.ports import UpstreamAnswer
 from proxy.engine.range_query import RangeAnswer, RangeQueries
+from proxy.engine.results_cache import ResultsCache
 from proxy.errors import (
     BadUpstreamAnswerError,
     NotSplittableError,
@@ -20,29 +23,56 @@ from proxy.errors import (
 )
 from proxy.model.grid import Grid
 from proxy.model.query import CallerHeaders, RangeQuery
-from proxy.plan.range_plan import SplitPolicy
+from proxy.plan.freshness import KeepPolicy
+from proxy.plan.holes import StoreWatch
+from proxy.plan.range_plan import RangePlan, SplitPolicy
+from proxy.store.memory import MemoryStore
 from tests.bodies import GRIDS
 from tests.fakes import ERROR_JSON, Asked, MemoryUpstream, NoThreads, matrix_body, right_answer
 
 HOUR_MS = 3_600_000
+KEEP = KeepPolicy(
+    freshness_ms=0,
+    recent_ms=0,
+    recent_life_ms=0,
+    long_life_ms=0,
+    empty_life_ms=0,
+    short_life_ms=0,
+    extent_steps=256,
+)
 CALLER = CallerHeaders((("THANOS-TENANT", "team-a"),))
 QUERY = RangeQuery("up", 0, 3 * HOUR_MS, 600_000, "9s", (("dedup", "false"), ("x", "1"), ("x", "2")))
 FROZEN = dataclasses.replace(QUERY, expr="up @ end()")
 
 
-def queries(upstream: MemoryUpstream, interval_ms: int = HOUR_MS, parallelism: int = 14) -> RangeQueries:
-    return RangeQueries(upstream, NoThreads(), SplitPolicy(interval_ms, 1000), parallelism)
+class Engine:
+    """Range queries of which nothing is kept."""
+
+    def __init__(
+        self, upstream: MemoryUpstream, interval_ms: int = HOUR_MS, parallelism: int = 14
+    ) -> None:
+        threads, clock = NoThreads(), SystemClock()
+        watch = StoreWatch(forget_ms=0)
+        watch.no_such_endpoint()
+        background = Background(1)
+        store = MemoryStore(0, 0.1)
+        cache = ResultsCache(store, watch, clock, threads, KEEP, background)
+        split = SplitPolicy(interval_ms, 1000)
+        self.queries = RangeQueries(upstream, threads, clock, cache, split, parallelism)
+
+    def plan(self, query: RangeQuery) -> RangePlan:
+        return self.queries.plan(query, ())
+
+    async def run(self, query: RangeQuery) -> RangeAnswer:
+        return await self.queries.run(self.plan(query), CALLER, as_text=True)
 
 
-async def run(
-    upstream: MemoryUpstream, query: RangeQuery = QUERY, interval_ms: int = HOUR_MS
-) -> RangeAnswer:
-    engine = queries(upstream, interval_ms)
-    return await engine.run(engine.plan(query), CALLER)
+async def run(upstream: MemoryUpstream, query: RangeQuery = QUERY) -> RangeAnswer:
+    return await Engine(upstream).run(query)
 
 
 def text(answer: RangeAnswer) -> bytes:
-    return b"".join(body_chunks(answer.matrix, 1 << 16))
+    return b"".join(body_chunks(opened(answer.matrix), 1 << 16))
 
 
 async def test_splits_are_the_grid_and_their_join_is_the_unsplit_answer() -> None:
@@ -62,10 +92,11 @@ async def test_splits_are_the_grid_and_their_join_is_the_unsplit_answer() -> Non
 def test_any_grid_cut_anywhere_gives_the_unsplit_answer(grid: Grid, interval_ms: int) -> None:
     query = RangeQuery("up", grid.start_ms, grid.last_ms, grid.step_ms, "", ())
     upstream = MemoryUpstream(right_answer)
-    engine = queries(upstream, interval_ms)
+    engine = Engine(upstream, interval_ms)
     plan = engine.plan(query)
-    answer = asyncio.run(engine.run(plan, CALLER))
-    assert sorted(asked.grid for asked in upstream.asked) == list(plan.splits)
+    assume(not plan.whole)
+    answer = asyncio.run(engine.run(query))
+    assert sorted(asked.grid for asked in upstream.asked) == list(plan.splits())
     assert text(answer) == matrix_body(grid)
 
 
@@ -80,8 +111,7 @@ async def test_a_split_carries_every_parameter_and_the_callers_headers() -> None
 
 async def test_no_more_splits_are_asked_at_once_than_permitted() -> None:
     upstream = MemoryUpstream(right_answer)
-    engine = queries(upstream, parallelism=2)
-    await engine.run(engine.plan(QUERY), CALLER)
+    await Engine(upstream, parallelism=2).run(QUERY)
     assert upstream.most_running == 2
 
 

@@ -80,6 +80,4 @@ def test_statistics_are_added_and_peaks_are_not() -> None:
 
 def test_answers_with_different_analyses_are_not_joined() -> None:
     with pytest.raises(NotSplittableError):
-        join_tails(
-            [Tail({"analysis": b"{}"}), Tail({"analysis": b'{"name":"x"}'})], merge_stats
-        )
+        join_tails([Tail({"analysis": b"{}"}), Tail({"analysis": b'{"name":"x"}'})], merge_stats)

@@ -11,9 +11,7 @@ from tests.bodies import GRIDS
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(0, 10**6), st.integers(1, 10**5))
-def test_a_grid_has_every_step_that_prometheus_evaluates(
-    start: int, length: int, step: int
-) -> None:
+def test_a_grid_has_every_step_that_prometheus_evaluates(start: int, length: int, step: int) -> None:
     grid = Grid.between(start, start + length, step)
     assert grid.start_ms == start
     assert grid.last_ms <= start + length < grid.last_ms + step

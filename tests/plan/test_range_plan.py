@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proxy.model.grid import Grid
@@ -27,7 +27,7 @@ def text(*lines: str) -> str:
 def test_a_plan_lists_its_splits() -> None:
     assert str(plan_range(query(), POLICY)) == text(
         "range query 1800000+7x900000ms",
-        "  expr: up",
+        "  expr: up, not kept",
         "  split: 1800000+2x900000ms",
         "  split: 3600000+4x900000ms",
         "  split: 7200000+1x900000ms",
@@ -37,7 +37,7 @@ def test_a_plan_lists_its_splits() -> None:
 def test_range_dependent_times_become_constants_of_the_whole_range() -> None:
     assert str(plan_range(query("up @ end()"), POLICY)) == text(
         "range query 1800000+7x900000ms",
-        "  expr: up @ 7200.000 (frozen)",
+        "  expr: up @ 7200.000 (made constant), not kept",
         "  split: 1800000+2x900000ms",
         "  split: 3600000+4x900000ms",
         "  split: 7200000+1x900000ms",
@@ -61,8 +61,7 @@ def test_what_only_one_evaluation_can_answer_is_not_cut(asked: RangeQuery, reaso
 def test_what_is_not_understood_is_asked_for_whole_in_the_clients_words(expr: str) -> None:
     plan = plan_range(query(expr), POLICY)
     assert plan.whole
-    assert plan.expr == expr
-    assert plan.splits == (plan.query.grid,)
+    assert plan.query.expr == expr
 
 
 @pytest.mark.parametrize("name", ["analyze", "limit"])
@@ -84,26 +83,47 @@ def test_the_clients_grid_is_moved_only_when_asked_to() -> None:
     assert plan_range(asked, POLICY).query == asked
     aligned = plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True))
     assert aligned.query.grid == Grid(0, MINUTE_MS, 121)
-    assert aligned.splits[0].start_ms == 0
+    assert aligned.splits()[0].start_ms == 0
+
+
+def test_a_query_that_is_not_cut_is_sent_as_it_came() -> None:
+    asked = RangeQuery("sum(", 100, 2 * HOUR_MS + 7, MINUTE_MS, "", ())
+    assert plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True)).query == asked
+
+
+def test_what_may_be_kept_has_a_key_and_is_never_too_short_to_be_looked_into() -> None:
+    policy = SplitPolicy(HOUR_MS, 100, keep=True)
+    short = plan_range(query(end_ms=HOUR_MS - 1), policy)
+    assert not short.whole
+    assert short.key == plan_range(query(), policy).key
+    assert short.key is not None
+    assert str(short).splitlines()[1] == "  expr: up, kept"
+    assert plan_range(query(stats="all"), policy).key is None
+
+
+def test_a_plan_without_splits_has_no_expression_to_look_at() -> None:
+    with pytest.raises(ValueError, match="not looked into"):
+        _ = plan_range(query(limit="5"), POLICY).known
 
 
 def test_a_short_query_is_aligned_too() -> None:
     asked = RangeQuery("up", 100, 5 * MINUTE_MS, MINUTE_MS, "", ())
     plan = plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True))
     assert not plan.whole
-    assert plan.splits == (Grid(0, MINUTE_MS, 6),)
+    assert plan.splits() == (Grid(0, MINUTE_MS, 6),)
 
 
 def test_frozen_times_are_those_of_the_aligned_range() -> None:
     asked = RangeQuery("up @ start()", 100, 2 * HOUR_MS, MINUTE_MS, "", ())
-    assert plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True)).expr == "up @ 0.000"
+    assert plan_range(asked, SplitPolicy(HOUR_MS, 100, align=True)).known.text == "up @ 0.000"
 
 
-@given(GRIDS, st.sampled_from([0, 1000, MINUTE_MS, HOUR_MS]), st.integers(0, 50))
-def test_whatever_is_decided_every_step_is_asked_for_once(
+@given(GRIDS, st.integers(1, 100_000), st.integers(1, 50))
+def test_every_step_is_asked_for_once(
     grid: Grid, interval_ms: int, max_splits: int
 ) -> None:
     asked = RangeQuery("up", grid.start_ms, grid.last_ms, grid.step_ms, "", ())
     plan = plan_range(asked, SplitPolicy(interval_ms, max_splits))
-    times = [s.start_ms + k * s.step_ms for s in plan.splits for k in range(s.steps)]
+    assume(not plan.whole)
+    times = [s.start_ms + k * s.step_ms for s in plan.splits() for k in range(s.steps)]
     assert times == [grid.start_ms + k * grid.step_ms for k in range(grid.steps)]

@@ -238,9 +238,7 @@ def test_any_text_is_frozen_or_not_but_never_an_error(expr: str) -> None:
     assert isinstance(result, (Frozen, NotFrozen))
 
 
-@pytest.mark.parametrize(
-    "piece", ["step()", "@ end() ", "[max(step(),", "offset step() ", "end("]
-)
+@pytest.mark.parametrize("piece", ["step()", "@ end() ", "[max(step(),", "offset step() ", "end("])
 def test_ten_megabytes_are_refused_at_once(piece: str) -> None:
     expr = piece * (10**7 // len(piece))
     began = time.perf_counter()

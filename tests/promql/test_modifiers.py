@@ -64,9 +64,7 @@ def test_a_name_is_not_taken_for_the_modifier(expr: str, count: int) -> None:
         ("x @ -", [None]),
     ],
 )
-def test_the_times_of_at_come_in_the_order_of_the_text(
-    expr: str, times: list[int | None]
-) -> None:
+def test_the_times_of_at_come_in_the_order_of_the_text(expr: str, times: list[int | None]) -> None:
     assert list(at_times(tokenize(expr))) == times
 
 

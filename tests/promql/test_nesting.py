@@ -56,9 +56,7 @@ def test_depth_is_bounded(count: int) -> None:
         assert is_parsable(tokenize(expr)) == (count <= MAX_DEPTH)
 
 
-@pytest.mark.parametrize(
-    "expr", ["(" * 5000, ")" * 5000, "[5m]" * 2000, "@" * 5000, "-" * 5000]
-)
+@pytest.mark.parametrize("expr", ["(" * 5000, ")" * 5000, "[5m]" * 2000, "@" * 5000, "-" * 5000])
 def test_unbalanced_text_has_a_bound_too(expr: str) -> None:
     assert depth_bound(tokenize(expr)) in {0, 2000, 5000}
 

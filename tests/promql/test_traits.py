@@ -113,9 +113,7 @@ def test_what_depends_on_the_range_is_said(expr: str) -> None:
     assert traits(expr).has_range_dependent
 
 
-@pytest.mark.parametrize(
-    "expr", ["end", "step @ 5", "sum by (start) (range)", "x{end='end()'}"]
-)
+@pytest.mark.parametrize("expr", ["end", "step @ 5", "sum by (start) (range)", "x{end='end()'}"])
 def test_names_do_not_depend_on_the_range(expr: str) -> None:
     assert not traits(expr).has_range_dependent
 
@@ -137,9 +135,7 @@ def test_names_do_not_depend_on_the_range(expr: str) -> None:
         ("info(x)", None),
     ],
 )
-def test_the_selected_names_are_known_or_said_to_be_unknown(
-    expr: str, names: set[str] | None
-) -> None:
+def test_the_selected_names_are_known_or_said_to_be_unknown(expr: str, names: set[str] | None) -> None:
     assert traits(expr).metric_names == (None if names is None else frozenset(names))
 
 
@@ -215,12 +211,8 @@ def test_the_times_are_those_of_prometheus(
 
 
 @given(st.data(), trees)
-def test_what_can_be_frozen_has_traits_and_no_range_left(
-    data: st.DataObject, tree: Expression
-) -> None:
-    result = freeze(
-        data.draw(spellings(tree.tokens())), 1_700_000_000_000, 1_700_000_007_000, 7
-    )
+def test_what_can_be_frozen_has_traits_and_no_range_left(data: st.DataObject, tree: Expression) -> None:
+    result = freeze(data.draw(spellings(tree.tokens())), 1_700_000_000_000, 1_700_000_007_000, 7)
     assert isinstance(result, Frozen)
     assert not traits(result.text).has_range_dependent
 
@@ -288,8 +280,7 @@ HOSTILE = {
 def test_no_text_ends_the_process(n: int) -> None:
     """The parser alone ends the process with a stack overflow from some thousand levels on."""
     script = "from proxy.promql.traits import analyse\n" + "\n".join(
-        f"n = {n}; print({name!r}, analyse({text}), flush=True)"
-        for name, text in HOSTILE.items()
+        f"n = {n}; print({name!r}, analyse({text}), flush=True)" for name, text in HOSTILE.items()
     )
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.telemetry.log import LOG, LogfmtFormatter, configure, slow_query
+from proxy.telemetry.log import LOG, LogfmtFormatter, configure
 
 FIELD = re.compile(r'([a-zA-Z_]+)=("(?:[^"\\]|\\.)*"|[^" =]*)(?: |$)')
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -96,16 +95,3 @@ def test_only_what_is_asked_for_is_written(
     LOG.info("hello")
     assert ("msg=hello" in capsys.readouterr().err) is is_shown
     assert len(root_logger.handlers) == 1
-
-
-def test_a_slow_query_names_the_panel_that_asked(caplog: pytest.LogCaptureFixture) -> None:
-    headers = {"X-Dashboard-Uid": "abc", "X-Panel-Id": "7"}
-    path = "/api/v1/query_range?query=up%7B%7D&pad=" + "x" * 5000
-    with caplog.at_level(logging.INFO, "thanoxy"):
-        slow_query(make_mocked_request("GET", path, headers), 200, 1.2345)
-    fields = vars(caplog.records[0])
-    assert fields["path"] == "/api/v1/query_range"
-    assert (fields["grafana_dashboard_uid"], fields["grafana_panel_id"]) == ("abc", "7")
-    assert (fields["code"], fields["time_taken_ms"], fields["method"]) == (200, 1234, "GET")
-    assert fields["params"].startswith("query=up%7B%7D&pad=x")
-    assert len(fields["params"]) == 2000

@@ -23,7 +23,9 @@ def test_both_formats_can_be_read_by_prometheus() -> None:
     text = {f.name for f in parse_text(generate_latest(REGISTRY).decode())}
     open_metrics = generate_openmetrics(REGISTRY).decode()
     names = {f.name for f in text_string_to_metric_families(open_metrics)}
-    assert {"thanoxy_http_requests", "thanoxy_split_queries"} <= {n.removesuffix("_total") for n in text}
+    assert {"thanoxy_http_requests", "thanoxy_split_queries"} <= {
+        n.removesuffix("_total") for n in text
+    }
     assert {"thanoxy_http_requests", "thanoxy_split_queries"} <= names
 
 

@@ -36,9 +36,7 @@ def native_histogram_families(timeline: Timeline) -> Iterator[RawSeries]:
 def request_sizes(timeline: Timeline) -> Iterator[RawSeries]:
     """Integer counters that restart, with a gap; the layout of the buckets changes midway."""
     for number, instance in enumerate(("10.0.0.1:9090", "10.0.0.2:9090")):
-        times = without(
-            timeline.scrapes(offset_ms=number * 900), [timeline.window(0.4, HOUR_MS)]
-        )
+        times = without(timeline.scrapes(offset_ms=number * 900), [timeline.window(0.4, HOUR_MS)])
         counts = growing_counts(timeline, f"sizes {number}", times, buckets=5)
         restart = int(len(times) * (0.55 + number / 10))
         counts[restart:] -= counts[restart - 1]
@@ -101,9 +99,7 @@ def short_life(timeline: Timeline) -> Iterator[RawSeries]:
     life = timeline.window(0.25, 20 * HOUR_MS)
     every = timeline.scrapes(offset_ms=45_000)
     histograms = simple_histograms(timeline, every[inside(every, [life])])
-    last = dataclasses.replace(
-        histograms[-1], sum=STALE_MARKER, positive=Buckets(), zero_count=0.0
-    )
+    last = dataclasses.replace(histograms[-1], sum=STALE_MARKER, positive=Buckets(), zero_count=0.0)
     yield histogram_series({METRIC_NAME: "native_short"}, [*histograms[:-1], last])
 
 

@@ -50,8 +50,6 @@ def odd_label_families(timeline: Timeline) -> Iterator[RawSeries]:
     times = timeline.scrapes(offset_ms=1_500)
     values = (times - timeline.start_ms) / 7_000
     for kind, text in TEXTS.items():
-        yield float_series(
-            {METRIC_NAME: "odd_label", "kind": kind, "text": text}, times, values
-        )
+        yield float_series({METRIC_NAME: "odd_label", "kind": kind, "text": text}, times, values)
     for labels in UTF8_SERIES:
         yield float_series(labels, times, values)

@@ -39,9 +39,7 @@ class ServerError(Exception):
 class ServerProcess:
     """One server. `start` may be called again after `stop`: same ports, same folders."""
 
-    def __init__(
-        self, name: str, command: Sequence[str], *, log_path: Path, ready_url: str
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, log_path: Path, ready_url: str) -> None:
         self.name = name
         self.log_path = log_path
         self._command = list(command)

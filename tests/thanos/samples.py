@@ -50,9 +50,7 @@ JOBS = ("api", "checkout")
 INSTANCES = ("10.0.0.1:9090", "10.0.0.2:9090", "10.0.0.3:9090")
 
 
-def sample_series(
-    end_ms: int, *, seed: int = 1, history_ms: int = HISTORY_MS
-) -> list[RawSeries]:
+def sample_series(end_ms: int, *, seed: int = 1, history_ms: int = HISTORY_MS) -> list[RawSeries]:
     """All families up to `end_ms`, about `history_ms` of them."""
     timeline = Timeline(end_ms - history_ms, end_ms, seed)
     families = (

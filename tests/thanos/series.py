@@ -87,14 +87,10 @@ def float_series(
     return RawSeries(sorted_labels(labels), timestamps_ms, column)
 
 
-def histogram_series(
-    labels: Mapping[str, str], histograms: Sequence[NativeHistogram]
-) -> RawSeries:
+def histogram_series(labels: Mapping[str, str], histograms: Sequence[NativeHistogram]) -> RawSeries:
     """A series of native histograms alone."""
     nothing = np.empty(0)
-    return RawSeries(
-        sorted_labels(labels), nothing.astype(np.int64), nothing, tuple(histograms)
-    )
+    return RawSeries(sorted_labels(labels), nothing.astype(np.int64), nothing, tuple(histograms))
 
 
 def sorted_labels(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

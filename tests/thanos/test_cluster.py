@@ -41,9 +41,7 @@ ADDED_LABELS = {EXTERNAL_LABEL: "true", "tenant_id": "default-tenant"}
 
 
 def body(cluster: ThanosCluster, endpoint: str, **parameters: str) -> bytes:
-    query = urllib.parse.urlencode(
-        {name.replace("__", "[]"): v for name, v in parameters.items()}
-    )
+    query = urllib.parse.urlencode({name.replace("__", "[]"): v for name, v in parameters.items()})
     answer = ask(f"{cluster.query_url}/api/v1/{endpoint}?{query}")
     assert answer.status == HTTPStatus.OK, answer.body
     return answer.body
@@ -216,9 +214,7 @@ def test_samples_outlive_a_crash_and_later_samples_follow() -> None:
             server.wait_until_ready()
         cluster.write([later])
         cluster.wait_until_visible([later])
-        found = orjson.loads(window(cluster, "kept", end_ms, end_ms + HOUR_MS))["data"][
-            "result"
-        ]
+        found = orjson.loads(window(cluster, "kept", end_ms, end_ms + HOUR_MS))["data"]["result"]
     values = [value for _, value in found[0]["values"]]
     assert [(value, len(list(run))) for value, run in itertools.groupby(values)] == [
         ("1", 1),

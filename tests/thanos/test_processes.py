@@ -66,9 +66,7 @@ def test_a_running_server_is_not_started_twice(server: ServerProcess) -> None:
         server.start()
 
 
-def test_a_paused_server_does_not_answer_until_it_goes_on(
-    server: ServerProcess, port: int
-) -> None:
+def test_a_paused_server_does_not_answer_until_it_goes_on(server: ServerProcess, port: int) -> None:
     server.pause()
     assert not answers(port)
     server.resume()

@@ -103,7 +103,5 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
 
 def test_refused_samples_raise_with_the_server_s_own_words(thanos: ThanosCluster) -> None:
     back_in_time = float_series({METRIC_NAME: "constant"}, np.array([thanos.start_ms]), 43.0)
-    with pytest.raises(
-        remote_write.RemoteWriteError, match=r"answered 409: .*constant|409: .*"
-    ):
+    with pytest.raises(remote_write.RemoteWriteError, match=r"answered 409: .*constant|409: .*"):
         thanos.write([back_in_time])

@@ -58,9 +58,7 @@ def test_samples_ascend_within_the_history(series: list[RawSeries]) -> None:
         times = [*one.timestamps_ms.tolist(), *(h.timestamp_ms for h in one.histograms)]
         assert len(times) == len(set(times)) == one.sample_count > 0
         assert np.all(np.diff(one.timestamps_ms) > 0)
-        assert all(
-            a.timestamp_ms < b.timestamp_ms for a, b in itertools.pairwise(one.histograms)
-        )
+        assert all(a.timestamp_ms < b.timestamp_ms for a, b in itertools.pairwise(one.histograms))
         assert END_MS - HISTORY_MS <= one.first_ms <= one.last_ms <= END_MS
 
 

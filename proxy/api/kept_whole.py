@@ -1,0 +1,120 @@
+"""`/api/v1/labels`, `/label/<name>/values`, `/series` and `/query`: answers kept whole.
+
+The question goes upstream with the client's own method and parameters. A metadata query without
+times and an instant query without `time` mean the server's now: the former is kept shortly like
+any other, the latter only shared while it is under way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.api.forms import CacheControl, cache_control, raw_path, raw_query, read_form
+from proxy.api.query_range import CACHE_HEADER
+from proxy.api.respond import compressed, plain, send
+from proxy.codec.durations import parse_time_ms
+from proxy.codec.headers import query_headers
+from proxy.codec.params import encode_form
+from proxy.errors import BadUpstreamAnswerError
+from proxy.model.grid import Grid
+from proxy.model.query import CallerHeaders, RangeQuery, first_value
+from proxy.plan.cache_key import answer_key, vary_fields
+from proxy.plan.expression import understand
+from proxy.plan.freshness import settled_steps
+from proxy.telemetry.metrics import CACHE_ANSWERS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from proxy.api.passthrough import Passthrough
+    from proxy.api.respond import ResponsePolicy
+    from proxy.engine.ports import Clock, Upstream, UpstreamAnswer
+    from proxy.engine.threads import WorkerThreads
+    from proxy.engine.whole_answers import WholeAnswers
+    from proxy.model.query import Form
+
+INSTANT_PATH = "/api/v1/query"
+
+
+@dataclass(frozen=True, slots=True)
+class WholePolicy:
+    """How long answers are kept, and what tells two askers apart."""
+
+    metadata_life_ms: int
+    instant_life_ms: int
+    freshness_ms: int
+    max_body_bytes: int
+    vary_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWholeEndpoint:
+    """Serves all four; what cannot be read for certain is passed on."""
+
+    upstream: Upstream
+    answers: WholeAnswers
+    passthrough: Passthrough
+    threads: WorkerThreads
+    clock: Clock
+    respond: ResponsePolicy
+    policy: WholePolicy
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        read = await read_form(request, self.policy.max_body_bytes)
+        control = cache_control(request)
+        if read.form is None or control is CacheControl.NO_STORE:
+            return await self.passthrough(request, read.body, must_be_json=True)
+        question = self._question(request, read.form)
+        life_ms = self._life_ms(raw_path(request), read.form)
+        refresh = control is CacheControl.REFRESH
+        vary = vary_fields(request.headers.items(), self.policy.vary_names)
+        key = answer_key(vary, raw_path(request), read.form)
+        found = await self.answers.get(key, question, life_ms, refresh)
+        CACHE_ANSWERS.labels(found.result).inc()
+        headers = {**self.respond.headers(), CACHE_HEADER: found.result}
+        if found.no_store:
+            headers["Cache-Control"] = "no-store"
+        encode = compressed if self.respond.may_gzip(request) else plain
+        body = await self.threads.run(encode, found.body, len(found.body))
+        return await send(request, body, headers)
+
+    def _question(
+        self, request: web.BaseRequest, form: Form
+    ) -> Callable[[], Awaitable[UpstreamAnswer]]:
+        """Asks the upstream with the client's method, path, parameters and headers."""
+        caller = CallerHeaders(query_headers(request.headers.items()))
+        path, query = raw_path(request), raw_query(request)
+        is_post = request.method == "POST"
+
+        async def fetch() -> UpstreamAnswer:
+            if is_post:
+                return _checked(await self.upstream.ask(path, encode_form(form), caller))
+            return _checked(await self.upstream.get(f"{path}?{query}" if query else path, caller))
+
+        return fetch
+
+    def _life_ms(self, path: str, form: Form) -> int:
+        """Metadata shortly; an instant query only at a given time, when that is settled."""
+        if path != INSTANT_PATH:
+            return self.policy.metadata_life_ms
+        time_ms = parse_time_ms(first_value(form, "time"))
+        if time_ms is None or first_value(form, "stats") or first_value(form, "analyze"):
+            return 0
+        expr = first_value(form, "query")
+        expression = understand(RangeQuery(expr, time_ms, time_ms, 1000, "", ()))
+        if isinstance(expression, str):
+            return 0
+        younger_than_ms = self.clock.wall_ms() - self.policy.freshness_ms
+        settled = settled_steps(Grid(time_ms, 1000, 1), expression.traits, younger_than_ms)
+        return self.policy.instant_life_ms if settled else 0
+
+
+def _checked(answer: UpstreamAnswer) -> UpstreamAnswer:
+    """A login page or half an answer must not be remembered, nor reach the client as an answer."""
+    is_json = answer.content_type.startswith("application/json")
+    if not is_json or not (answer.body.startswith(b"{") and answer.body.endswith(b"}")):
+        raise BadUpstreamAnswerError("the upstream answered 200 with something that is not JSON")
+    return answer

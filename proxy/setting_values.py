@@ -1,0 +1,71 @@
+"""The values that settings take, read from text. Each parser raises ValueError with what it expects."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from proxy.codec.durations import parse_duration_ms
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used; the text says which and why."""
+
+
+def duration_ms(text: str) -> int:
+    value = parse_duration_ms(text)
+    if value is None or value < 0:
+        raise ValueError("a duration such as 30s, 5m or 1h30m is expected")
+    return value
+
+
+def signed_duration_ms(text: str) -> int:
+    return -duration_ms(text[1:]) if text.startswith("-") else duration_ms(text)
+
+
+def size_bytes(text: str) -> int:
+    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError("a size such as 512MB or 1GiB is expected")
+    number, unit, _ = match.groups()
+    power: int = 1024 ** " KMGT".index(unit.upper() or " ")
+    return int(number) * power
+
+
+def boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ValueError("true or false is expected")
+    return text.lower() in {"true", "1"}
+
+
+def count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("a whole number is expected")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    if not (number := count(text)):
+        raise ValueError("a whole number above 0 is expected")
+    return number
+
+
+def share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise ValueError("a number above 0 and at most 1 is expected")
+    return number
+
+
+def url(text: str) -> str:
+    parts = urlsplit(text)  # its port is checked when it is read
+    is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
+        raise ValueError("an address such as http://thanos-query:10902 is expected")
+    return text
+
+
+def level_name(text: str) -> str:
+    if text not in {"debug", "info", "warn", "error"}:
+        raise ValueError("debug, info, warn or error is expected")
+    return text

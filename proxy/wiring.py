@@ -1,0 +1,163 @@
+"""Builds the engine and the routes out of settings; `app` starts and stops them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.api.admin import PurgeEndpoint
+from proxy.api.health import healthy, metrics
+from proxy.api.kept_whole import INSTANT_PATH, KeptWholeEndpoint, WholePolicy
+from proxy.api.passthrough import Passthrough
+from proxy.api.query_range import QueryRangeEndpoint
+from proxy.api.respond import ResponsePolicy
+from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
+from proxy.cache_config import read_cache_config
+from proxy.engine.answer_memo import AnswerMemo
+from proxy.engine.clock import SystemClock
+from proxy.engine.range_query import RangeQueries
+from proxy.engine.results_cache import ResultsCache
+from proxy.engine.whole_answers import WholeAnswers
+from proxy.plan.freshness import KeepPolicy
+from proxy.plan.range_plan import SplitPolicy
+from proxy.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from proxy.api.health import Ready
+    from proxy.engine.answer_memo import Assembled
+    from proxy.engine.background import Background
+    from proxy.engine.ports import Clock, UpstreamAnswer
+    from proxy.engine.threads import WorkerThreads
+    from proxy.plan.holes import StoreWatch
+    from proxy.plan.purge import Purge
+    from proxy.settings import Settings
+    from proxy.upstream.client import ThanosClient
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What answers queries, and what remembers answers."""
+
+    client: ThanosClient
+    threads: WorkerThreads
+    clock: Clock
+    watch: StoreWatch
+    cache: ResultsCache
+    memo: AnswerMemo[Assembled]
+    queries: RangeQueries
+    whole: WholeAnswers
+
+    def purge(self, wanted: Purge) -> int:
+        """Remove kept pieces that match, and all remembered answers."""
+        self.memo.clear()
+        self.whole.clear()
+        return self.cache.purge(wanted)
+
+
+def build_engine(
+    settings: Settings,
+    client: ThanosClient,
+    threads: WorkerThreads,
+    watch: StoreWatch,
+    background: Background,
+) -> Engine:
+    """All parts between the routes and the upstream.
+
+    Raises:
+        SettingError: the cache's configuration cannot be used.
+    """
+    config = read_cache_config(settings)
+    clock = SystemClock()
+    store = MemoryStore(config.max_bytes, settings.max_extent_share)
+    keep = _keep_policy(settings, config.life_ms)
+    cache = ResultsCache(store, watch, clock, threads, keep, background)
+    split = SplitPolicy(
+        settings.split_interval_ms,
+        settings.max_splits,
+        settings.align_range_with_step,
+        keep=config.max_bytes > 0,
+    )
+    whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
+        settings.memo_bytes, max(settings.metadata_life_ms, settings.instant_life_ms)
+    )
+    return Engine(
+        client=client,
+        threads=threads,
+        clock=clock,
+        watch=watch,
+        cache=cache,
+        memo=AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
+        queries=RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),
+        whole=WholeAnswers(whole_memo, watch, clock, settings.short_life_ms),
+    )
+
+
+def _keep_policy(settings: Settings, life_ms: int | None) -> KeepPolicy:
+    return KeepPolicy(
+        freshness_ms=settings.freshness_ms,
+        recent_ms=settings.recent_ms,
+        recent_life_ms=settings.recent_life_ms,
+        long_life_ms=life_ms or settings.long_life_ms,
+        empty_life_ms=settings.empty_life_ms,
+        short_life_ms=settings.short_life_ms,
+        extent_steps=settings.extent_steps,
+    )
+
+
+def vary_names(settings: Settings) -> tuple[str, ...]:
+    """The headers that answers vary by, the tenant's first; in lower case."""
+    names = [settings.tenant_header, *settings.vary_headers.split(",")]
+    return tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
+
+
+def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
+    """The table of routes."""
+    respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
+    passthrough = Passthrough(engine.client)
+    query_range = QueryRangeEndpoint(
+        engine.queries,
+        passthrough,
+        engine.threads,
+        engine.clock,
+        engine.memo,
+        engine.watch,
+        respond,
+        settings.max_body_bytes,
+        vary_names(settings),
+    )
+    kept_whole = _kept_whole(settings, engine, passthrough, respond)
+    purge = PurgeEndpoint(
+        settings.admin_api,
+        engine.purge,
+        vary_names(settings),
+        settings.tenant_header.lower(),
+        respond,
+    )
+    routes = {
+        "/api/v1/query_range": route("query_range", "GET POST", query_range),
+        INSTANT_PATH: route("query", "GET POST", kept_whole),
+        "/api/v1/labels": route("labels", "GET POST", kept_whole),
+        LABEL_VALUES_ROUTE: route("label_values", "GET", kept_whole),
+        "/api/v1/series": route("series", "GET POST", kept_whole),
+        "/api/v1/admin/thanoxy/purge": route("purge", "POST", purge),
+        "/-/healthy": route("healthy", "GET HEAD", healthy),
+        "/-/ready": route("ready", "GET HEAD", ready),
+        "/metrics": route("metrics", "GET HEAD", metrics),
+    }
+    slower_than_s = settings.log_queries_longer_than_ms / 1000
+    return Router(routes, route("passthrough", "", passthrough), respond, slower_than_s)
+
+
+def _kept_whole(
+    settings: Settings, engine: Engine, passthrough: Passthrough, respond: ResponsePolicy
+) -> KeptWholeEndpoint:
+    policy = WholePolicy(
+        settings.metadata_life_ms,
+        settings.instant_life_ms,
+        settings.freshness_ms,
+        settings.max_body_bytes,
+        vary_names(settings),
+    )
+    return KeptWholeEndpoint(
+        engine.client, engine.whole, passthrough, engine.threads, engine.clock, respond, policy
+    )
