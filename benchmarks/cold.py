@@ -13,7 +13,7 @@ import time
 import urllib.parse
 
 from benchmarks.dataset import DAY_MS, bench_thanos
-from benchmarks.servers import Thanoxy, ask
+from benchmarks.servers import Client, Thanoxy
 
 WIDE = 'bench_value{part="wide"}'
 SMALL = 'bench_value{instance="10.0.0.1:9100"}'
@@ -25,9 +25,9 @@ def query_path(expr: str, start_ms: int, steps: int, step_s: int) -> str:
     return f"/api/v1/query_range?{urllib.parse.urlencode(form)}"
 
 
-def timed(url: str, gzip: bool) -> tuple[float, int]:
+def timed(client: Client, path: str, gzip: bool) -> tuple[float, int]:
     begin = time.perf_counter()
-    size = ask(url, gzip)
+    size = client.ask(path, gzip)
     return time.perf_counter() - begin, size
 
 
@@ -50,10 +50,11 @@ def compare(upstream: str, path: str, gzip: bool, rounds: int, name: str) -> Non
         proxy_took, direct_took = [], []
         before_bytes = proxy.rss_bytes()
         size = 0
+        direct_client, client = Client(upstream), Client(proxy.url)
         for number in range(rounds + 1):
             salted = f"{path}&salt={number}"
-            took, size = timed(upstream + salted, gzip)
-            through, other = timed(proxy.url + salted, gzip)
+            took, size = timed(direct_client, salted, gzip)
+            through, other = timed(client, salted, gzip)
             if gzip is False and size != other:
                 raise SystemExit(f"{name}: {size} bytes directly, {other} through thanoxy")
             if number:

@@ -7,6 +7,7 @@ import sys
 
 import uvloop
 
+from proxy.allocator import tune_allocator
 from proxy.app import serve
 from proxy.config import SettingError, load_settings
 from proxy.telemetry.log import LOG, configure
@@ -17,6 +18,7 @@ def main() -> int:
     try:
         settings, idle = load_settings(sys.argv[1:], os.environ)
         configure(settings.log_level)
+        tune_allocator()
         for line in idle:
             LOG.warning(line)
         uvloop.run(serve(settings))

@@ -131,10 +131,12 @@ def gzipped(body: bytes, status: int = 200) -> Behaviour:
     return reply(status, gzip.compress(body), headers={"Content-Encoding": "gzip"})
 
 
-def broken_off(body: bytes, declared: int, content_type: str = JSON) -> Behaviour:
-    """Content-Length says `declared`; `body` is sent, then the connection is reset."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {declared}\r\n\r\n"
-    return raw_bytes(head.encode() + body)
+def broken_off(
+    body: bytes, declared: int, content_type: str = JSON, status: str = "200 OK"
+) -> Behaviour:
+    """Content-Length says `declared`; `body` is sent, then the connection ends."""
+    headers = f"Content-Type: {content_type}\r\nContent-Length: {declared}\r\n\r\n"
+    return raw_bytes(f"HTTP/1.1 {status}\r\n{headers}".encode() + body)
 
 
 def raw_bytes(text: bytes) -> Behaviour:
@@ -205,7 +207,7 @@ class FakeUpstream:
         asked = Asked(request.method, request.raw_path, list(request.headers.items()), b"")
         self.asked.append(asked)
         try:
-            asked.body = await request.read()
+            asked.body = await request.content.read()
             return await self.script(asked)(asked, request)
         except asyncio.CancelledError:
             asked.left = True
@@ -232,6 +234,7 @@ async def fake_upstream() -> AsyncIterator[FakeUpstream]:
         access_log=None,
         auto_decompress=False,
         max_line_size=1 << 17,
+        max_field_size=1 << 17,
     )
     runner = web.ServerRunner(server, access_log=None, shutdown_timeout=0.01)
     await runner.setup()

@@ -47,9 +47,10 @@ class Passthrough:
         headers = request_headers(request.headers.items())
         body = self._body(request, read)
         async with self._forwarder.forward(request.method, path, headers, body) as answer:
+            start = await anext(answer.chunks(), b"")  # it may fail, so nothing is said before
             if must_be_json:
-                await _check_is_json(answer)
-            return await _send(request, answer, extra or {})
+                _check_is_json(answer, start)
+            return await _send(request, answer, start, extra or {})
 
     def _body(self, request: web.BaseRequest, read: bytes | None) -> Body:
         if read is not None and request.content.at_eof():
@@ -64,19 +65,22 @@ async def _rest(request: web.BaseRequest, read: bytes) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _check_is_json(answer: OpenAnswer) -> None:
+def _check_is_json(answer: OpenAnswer, start: bytes) -> None:
     """A login page or a gateway's greeting must not reach a Prometheus client as an answer."""
     content_type = answer.header("Content-Type")
     if answer.status == HTTPStatus.OK and not content_type.startswith("application/json"):
         raise BadUpstreamAnswerError(
             f"the upstream answered 200 with {content_type or 'no Content-Type'} instead of JSON"
         )
+    is_readable = not answer.header("Content-Encoding")
+    if answer.status == HTTPStatus.OK and is_readable and not start.lstrip().startswith(b"{"):
+        raise BadUpstreamAnswerError("the upstream answered 200 with a body that is not JSON")
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and content_type.startswith("text/html"):
         raise BadUpstreamAnswerError(f"the upstream answered {answer.status} with an HTML page")
 
 
 async def _send(
-    request: web.BaseRequest, answer: OpenAnswer, extra: Mapping[str, str]
+    request: web.BaseRequest, answer: OpenAnswer, start: bytes, extra: Mapping[str, str]
 ) -> web.StreamResponse:
     response = web.StreamResponse(
         status=answer.status, reason=answer.reason, headers={"Server": "thanoxy", **extra}
@@ -84,8 +88,9 @@ async def _send(
     for name, value in response_headers(answer.headers, keep_length=True):
         response.headers.add(name, value)
     await response.prepare(request)
-    if request.method != "HEAD":
-        async for chunk in answer.chunks():
-            await response.write(chunk)
+    if start:
+        await response.write(start)
+    async for chunk in answer.chunks():
+        await response.write(chunk)
     await response.write_eof()
     return response

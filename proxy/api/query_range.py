@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, read_form
-from proxy.api.respond import assemble, send
+from proxy.api.respond import LARGE_TEXT_BYTES, assemble, send, send_text
 from proxy.codec.headers import query_headers
 from proxy.codec.matrix_text import text_bytes
 from proxy.codec.params import parse_range_query
@@ -88,15 +88,16 @@ class QueryRangeEndpoint:
             return await send(request, known, headers)
         caller = CallerHeaders(query_headers(request.headers.items()))
         answer = await self.queries.run(plan, caller, not wants_gzip, refresh)
-        body = await self.threads.run(
-            lambda joined: assemble(joined, wants_gzip),
-            answer.matrix,
-            text_bytes(answer.matrix),
-        )
-        self._remember(memo_key, answer, body)
         headers[CACHE_HEADER] = _held(answer, plan)
         if answer.no_store:
             headers["Cache-Control"] = "no-store"
+        size_bytes = text_bytes(answer.matrix)
+        if not wants_gzip and size_bytes > LARGE_TEXT_BYTES:
+            return await send_text(request, answer.matrix, headers, self.threads)
+        body = await self.threads.run(
+            lambda joined: assemble(joined, wants_gzip), answer.matrix, size_bytes
+        )
+        self._remember(memo_key, answer, body)
         return await send(request, body, headers)
 
     def _remembered(self, key: tuple[object, ...]) -> Assembled | None:

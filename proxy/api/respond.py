@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from proxy.codec.deflate import gzip_text
+from proxy.codec.deflate import gzip_chunks, gzip_text
 from proxy.codec.go_json import error_body
 from proxy.codec.gzip_body import gzip_body
-from proxy.codec.matrix_text import body_chunks, body_length, opened, text_bytes
+from proxy.codec.matrix_text import (
+    body_length,
+    body_text,
+    group_text,
+    series_groups,
+    text_bytes,
+)
 from proxy.engine.answer_memo import Assembled
 from proxy.errors import QueryError, UpstreamAnswerError
 from proxy.model.piece import Piece, SeriesList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import asyncio
+    from collections.abc import AsyncIterator, Iterable
 
+    from proxy.engine.threads import WorkerThreads
     from proxy.merge.matrices import JoinedMatrix
 
 CHUNK_BYTES = 1 << 18
+_GROUP_BYTES = 1 << 20
+_GROUPS_AHEAD = 3
+LARGE_TEXT_BYTES = 4 << 20
+"""Above this a body that is sent as text is not put together before it is sent."""
 LEAST_GZIP_BYTES = 1024
 """Below this Thanos does not compress either (gzhttp's default minimum)."""
+_WEIGHS_NOTHING = frozenset(("q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"))
 
 CORS = {
     "Access-Control-Allow-Headers": "Accept, Accept-Encoding, Authorization, Content-Type, Origin",
@@ -64,20 +78,22 @@ def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
 
 
 def accepts_gzip(request: web.BaseRequest) -> bool:
-    """Whether `Accept-Encoding` lists gzip (or *) and does not weigh it 0 (RFC 9110, 12.5.3)."""
-    for item in request.headers.get("Accept-Encoding", "").lower().split(","):
-        name, _, parameters = item.strip().partition(";")
-        if name.strip() in {"gzip", "*"}:
-            return parameters.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
+    """Whether `Accept-Encoding` allows gzip, by its name or else by `*` (RFC 9110, 12.5.3)."""
+    allowed: dict[str, bool] = {}
+    for item in ",".join(request.headers.getall("Accept-Encoding", ())).lower().split(","):
+        name, _, parameters = item.partition(";")
+        allowed[name.strip()] = parameters.replace(" ", "") not in _WEIGHS_NOTHING
+    return allowed.get("gzip", allowed.get("*", False))
 
 
 def assemble(joined: JoinedMatrix, wants_gzip: bool) -> Assembled:
-    """The body in chunks of some hundred kilobytes; CPU work, for a thread when it is long."""
-    if wants_gzip and text_bytes(joined) >= LEAST_GZIP_BYTES:
+    """The whole body in chunks; CPU work, for a thread when it is long."""
+    if not wants_gzip or text_bytes(joined) < LEAST_GZIP_BYTES:
+        return plain(body_text(joined))
+    if any(isinstance(part, Piece) for part in joined.parts):
         return _in_chunks(gzip_body(joined, _series_list(joined)), is_gzip=True)
-    text = opened(joined)
-    return Assembled(tuple(body_chunks(text, CHUNK_BYTES)), body_length(text), is_gzip=False)
+    texts = (group_text(joined, group) for group in series_groups(joined, _GROUP_BYTES))
+    return _in_chunks(gzip_chunks(texts), is_gzip=True)
 
 
 def _series_list(joined: JoinedMatrix) -> SeriesList:
@@ -130,3 +146,32 @@ async def send(
         await response.write(chunk)
     await response.write_eof()
     return response
+
+
+async def send_text(
+    request: web.BaseRequest, joined: JoinedMatrix, headers: dict[str, str], threads: WorkerThreads
+) -> web.StreamResponse:
+    """Send a large body as text: groups of series are made in threads, ahead of the sending."""
+    response = web.StreamResponse(headers=headers)
+    response.content_length = body_length(joined)
+    await response.prepare(request)
+    async for text in _texts(joined, threads):
+        await response.write(text)
+    await response.write_eof()
+    return response
+
+
+async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncIterator[bytes]:
+    """The groups' texts in order, a few of them under way."""
+    waiting: deque[asyncio.Future[bytes]] = deque()
+    groups = series_groups(joined, _GROUP_BYTES)
+    try:
+        for group in groups:
+            waiting.append(threads.start(lambda g: group_text(joined, g), group))
+            if len(waiting) > _GROUPS_AHEAD:
+                yield await waiting.popleft()
+        while waiting:
+            yield await waiting.popleft()
+    finally:
+        for future in waiting:
+            future.cancel()

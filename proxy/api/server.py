@@ -35,7 +35,11 @@ class JsonRequestHandler(RequestHandler):
         response = web.Response(
             status=status,
             body=error_body(kind, text),
-            headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+            headers={
+                "Content-Type": "application/json",
+                "Cache-Control": "no-store",
+                "Server": "thanoxy",
+            },
         )
         response.force_close()
         return response

@@ -8,9 +8,12 @@ apart may be written one after another as one gzip member (RFC 1952), whose CRC 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isal import isal_zlib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 LEVEL = 1
 GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -62,8 +65,15 @@ def inflate(fragments: bytes, raw_bytes: int) -> bytes:
 
 def gzip_text(text: bytes) -> bytes:
     """A whole gzip member."""
+    return b"".join(gzip_chunks((text,)))
+
+
+def gzip_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """One gzip member of many chunks, as it comes out."""
     stream = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, 31)
-    return stream.compress(text) + stream.flush()
+    for chunk in chunks:
+        yield stream.compress(chunk)
+    yield stream.flush()
 
 
 def gzip_tail(crc: int, raw_bytes: int) -> bytes:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from proxy.errors import BadDataError
+
 _HOP_BY_HOP = frozenset((
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te", "trailer", "transfer-encoding", "upgrade",
 ))  # fmt: skip
 _OWN_IN_REQUEST = frozenset(("host", "content-length", "expect"))
-_OWN_IN_QUERY = frozenset(("accept-encoding", "content-type", "cache-control", "pragma", "origin"))
+_OWN_IN_QUERY = frozenset((
+    "accept-encoding", "content-encoding", "content-type", "cache-control", "pragma", "origin",
+))  # fmt: skip
 _OWN_IN_RESPONSE = frozenset(("content-length", "date", "server"))
 
 Pairs = Iterable[tuple[str, str]]
@@ -28,13 +32,28 @@ def _without(pairs: Pairs, dropped: frozenset[str]) -> list[tuple[str, str]]:
 
 
 def request_headers(pairs: Pairs) -> list[tuple[str, str]]:
-    """A client's headers for a request that is passed on unread."""
-    return _without(pairs, _OWN_IN_REQUEST)
+    """A client's headers for a request that is passed on unread.
+
+    Raises:
+        BadDataError: a value is not UTF-8, and would lose bytes on the way.
+    """
+    return _in_utf8(_without(pairs, _OWN_IN_REQUEST))
 
 
 def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    """A client's headers for requests that the proxy words itself: form and encoding are its own."""
-    return tuple(_without(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY))
+    """A client's headers for requests that the proxy words itself: form and encoding are its own.
+
+    Raises:
+        BadDataError: as `request_headers`.
+    """
+    return tuple(_in_utf8(_without(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY)))
+
+
+def _in_utf8(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    for name, value in pairs:
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadDataError(f"the header {name} is not UTF-8")
+    return pairs
 
 
 def response_headers(pairs: Pairs, keep_length: bool) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_matrix
-from proxy.codec.matrix_text import body_chunks, opened
+from proxy.codec.matrix_text import body_text
 from proxy.codec.pieces import index_matrix, make_piece
 from proxy.codec.tail_json import merge_stats
 from proxy.merge.matrices import join_matrices
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from proxy.model.piece import Piece
 
-_CHUNK_BYTES = 1 << 20
-
 
 def join_pieces(pieces: Sequence[Piece]) -> Piece:
     """One piece for the steps of all; they are in time order and leave no gap.
@@ -26,8 +24,7 @@ def join_pieces(pieces: Sequence[Piece]) -> Piece:
     Raises:
         ValueError: a piece is damaged.
     """
-    joined = opened(join_matrices(pieces, sort_key, merge_stats))
-    body = b"".join(body_chunks(joined, _CHUNK_BYTES))
+    body = body_text(join_matrices(pieces, sort_key, merge_stats))
     first = pieces[0].grid
     grid = Grid(first.start_ms, first.step_ms, sum(piece.grid.steps for piece in pieces))
     return make_piece(index_matrix(scan_matrix(body), grid), 0, grid.steps)

@@ -62,12 +62,15 @@ def parse_range_query(form: Form) -> RangeQuery | None:
         return None
     if step_ms < 0 or end_ms < start_ms or (end_ms - start_ms) // step_ms > MOST_POINTS:
         return None
+    timeout = first_value(form, "timeout")
+    if timeout and (parse_duration_ms(timeout) or 0) <= 0:
+        return None  # Thanos refuses it, also where everything is kept
     return RangeQuery(
         expr=first_value(form, "query"),
         start_ms=start_ms,
         end_ms=end_ms,
         step_ms=step_ms,
-        timeout=first_value(form, "timeout"),
+        timeout=timeout,
         form=tuple(field for field in form if field[0] not in _OWN_PARAMETERS),
     )
 

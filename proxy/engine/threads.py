@@ -25,5 +25,9 @@ class WorkerThreads:
             return work(argument)
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, argument)
 
+    def start(self, work: Callable[[A], T], argument: A) -> asyncio.Future[T]:
+        """Begin `work(argument)` in a thread."""
+        return asyncio.get_running_loop().run_in_executor(self._pool, work, argument)
+
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from proxy.promql.clashes import may_clash
 from proxy.promql.freeze import Frozen, NotFrozen, freeze
 from proxy.promql.lexer import LexError, normalise
 from proxy.promql.traits import Traits, analyse
 
 if TYPE_CHECKING:
     from proxy.model.query import RangeQuery
+
+_NOT_UNDERSTOOD = "the expression is not understood here"
 
 _MOST_REMEMBERED = 2_000
 _LONGEST_REMEMBERED = 8_192
@@ -38,20 +41,22 @@ def understand(query: RangeQuery) -> Expression | str:
         return frozen.reason
     look = _analysed if len(frozen.text) <= _LONGEST_REMEMBERED else _analyse
     known = look(frozen.text)
-    if known is None:
-        return "the expression is not understood here"
+    if isinstance(known, str):
+        return known
     normal, traits = known
     return Expression(frozen.text, normal, frozen.changed, traits)
 
 
-def _analyse(text: str) -> tuple[str, Traits] | None:
+def _analyse(text: str) -> tuple[str, Traits] | str:
     traits = analyse(text)
     if traits is None or traits.has_range_dependent:
-        return None
+        return _NOT_UNDERSTOOD
+    if may_clash(text):
+        return "series of several metrics may clash, which only the whole range shows"
     try:
         return normalise(text), traits
     except LexError:
-        return None
+        return _NOT_UNDERSTOOD
 
 
 _analysed = lru_cache(_MOST_REMEMBERED)(_analyse)

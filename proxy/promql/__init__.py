@@ -5,6 +5,7 @@
     freeze     what depends on the whole range becomes constant, in the client's own text
     nesting    what is too deep for the parser
     traits     the parser's tree → how far a step reads, and what
+    clashes    the same tree → whether the whole range may be refused where its parts are not
 
 Text that is not understood here is never an error: it travels on as the client wrote it.
 """

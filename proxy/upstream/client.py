@@ -7,6 +7,7 @@ host: only path, query text, headers and body travel on.
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ class ThanosClient:
             is_last = attempt == attempts
             try:
                 response = await self._session.request(
-                    method, url, headers=headers, data=body, allow_redirects=False
+                    method, url, headers=headers, data=_payload(body), allow_redirects=False
                 )
                 UPSTREAM_ATTEMPTS.labels(f"{response.status // 100}xx").inc()
                 answer = _OpenAnswer(response, self._policy.request_timeout_s)
@@ -219,6 +220,13 @@ class ThanosClient:
         if inflate and not inflate.eof:
             raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
         return bytes(body)
+
+
+def _payload(body: Body) -> Body | io.BytesIO:
+    """A large body goes out piece by piece; as one piece it would hold the event loop."""
+    if isinstance(body, bytes) and len(body) > _READ_BUFFER_BYTES:
+        return io.BytesIO(body)
+    return body
 
 
 def _inflated(inflate: isal_zlib.Decompress, chunk: bytes, most_bytes: int) -> bytes:

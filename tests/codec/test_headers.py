@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.codec.headers import query_headers, request_headers, response_headers
+from proxy.errors import BadDataError
 
 TRAVELLERS = [
     ("THANOS-TENANT", "team-a"),
@@ -65,6 +66,14 @@ def test_a_split_has_its_own_form_encoding_and_caching(name: str) -> None:
 def test_a_split_says_nothing_of_the_encoding_of_the_clients_body() -> None:
     assert query_headers([("Content-Encoding", "gzip")]) == ()
     assert request_headers([("Content-Encoding", "gzip")]) == [("Content-Encoding", "gzip")]
+
+
+@pytest.mark.parametrize("value", ["\udce9", "ok \udcff"])
+def test_a_value_that_would_lose_bytes_is_refused(value: str) -> None:
+    for travel in (request_headers, query_headers):
+        with pytest.raises(BadDataError, match="X-Name is not UTF-8"):
+            travel([("X-Name", value)])
+        assert list(travel([("X-Name", "é日"), ("Connection", value)])) == [("X-Name", "é日")]
 
 
 def test_an_answer_keeps_its_headers_and_gets_a_date_of_its_own() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_canonical, scan_matrix
-from proxy.codec.matrix_text import body_chunks
+from proxy.codec.matrix_text import body_text
 from proxy.codec.tail_json import merge_stats
 from proxy.errors import BadUpstreamAnswerError
 from proxy.merge.matrices import join_matrices
@@ -19,7 +19,7 @@ from tests.bodies import GRIDS, SeriesPoints, body_of, matrices, with_white_spac
 
 
 def written(matrix: EncodedMatrix) -> bytes:
-    return b"".join(body_chunks(join_matrices([matrix], sort_key, merge_stats), 1 << 16))
+    return body_text(join_matrices([matrix], sort_key, merge_stats))
 
 
 @st.composite

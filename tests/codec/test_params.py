@@ -95,6 +95,7 @@ def test_of_a_parameter_that_is_given_twice_the_first_counts() -> None:
         {"step": ""}, {"step": "0"}, {"step": "-15"}, {"step": "NaN"}, {"step": "1h 5m"},
         {"step": "0.0001"}, {"start": "61"}, {"end": "-1"}, {"start": "1e300"},
         {"step": "0.005"}, {"step": "9999999999999999"},
+        {"timeout": "abc"}, {"timeout": "0"}, {"timeout": "-1s"}, {"timeout": "-1"},
     ],
 )  # fmt: skip
 def test_a_query_that_thanos_would_refuse_is_left_to_it(changes: dict[str, str]) -> None:

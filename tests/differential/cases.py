@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import shlex
-from collections.abc import Sequence
-from urllib.parse import quote, quote_plus
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, urlencode
 
 from tests.differential.asking import Request
 from tests.differential.queries import (
@@ -17,6 +16,7 @@ from tests.differential.queries import (
     Query,
     all_shapes,
     fill,
+    seconds_text,
 )
 from tests.differential.windows import (
     Window,
@@ -25,6 +25,11 @@ from tests.differential.windows import (
     write_finer_time,
     write_time,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PATH = "/api/v1/query_range"
 
 Parameters = tuple[tuple[str, str], ...]
 
@@ -72,15 +77,21 @@ class Case:
         return "engine" if chosen.get("engine") == "thanos" else ""
 
     def __str__(self) -> str:
-        steps = len(self.window.timestamps_ms)
         return (
-            f"case {self.number} of seed {self.seed}: {steps} steps, "
-            f"{self.query.group}: {self.query.shape!r}\n  {self.curl()}"
+            f"case {self.number} of seed {self.seed}: {self.window.steps} steps, "
+            f"{self.query.group}: {self.query.shape!r}\n  {self.request.curl()}"
         )
 
-    def curl(self) -> str:
-        """The request for a terminal, with the server's address in `$URL`."""
-        return self.request.curl()
+    def at(self, window: Window) -> Request:
+        """The same question about another window, written plainly."""
+        fields = [
+            ("query", self.query.expr),
+            ("start", seconds_text(window.start_ms)),
+            ("end", seconds_text(window.end_ms)),
+            ("step", f"{window.step_ms}ms"),
+            *self.parameters,
+        ]
+        return Request("POST", PATH, body=urlencode(fields))
 
 
 def draw_case(seed: int, number: int, data: Window) -> Case:
@@ -191,8 +202,4 @@ def draw_request(chance: random.Random, fields: Sequence[tuple[str, str]]) -> Re
     body = "&".join(t for t, here in zip(texts, in_url, strict=True) if not here)
     headers = (("Accept-Encoding", "gzip"),) if chance.random() < 0.5 else ()
     method = "GET" if way == "get" else "POST"
-    return Request(method, "/api/v1/query_range", url_query, body, headers)
-
-
-def quoted(text: str) -> str:
-    return shlex.quote(text)
+    return Request(method, PATH, url_query, body, headers)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.differential.running import Tally
 from tests.differential.windows import MINUTE_MS, Window
-from tests.thanos.cluster import ThanosCluster
+
+if TYPE_CHECKING:
+    from tests.thanos.cluster import ThanosCluster
 
 TALLY: pytest.StashKey[Tally] = pytest.StashKey()
 

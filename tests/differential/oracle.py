@@ -7,17 +7,20 @@ the epoch; `start()`, `end()` and `step()` are numbers already in the text that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import orjson
 
 from tests.differential.asking import Answer, Request, Server
-from tests.differential.cases import Case
+from tests.differential.cases import PATH, Case
 from tests.differential.queries import seconds_text
-from tests.differential.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.differential.windows import Window
 
 SIDE_BY_SIDE = 8
 
@@ -43,7 +46,7 @@ def split_request(case: Case, split: Window) -> Request:
         ("step", f"{split.step_ms}ms"),
         *case.parameters,
     ]
-    return Request("POST", case.request.path, body=urlencode(fields))
+    return Request("POST", PATH, body=urlencode(fields))
 
 
 def explain(answers: Sequence[Answer], found: Answer) -> bool:

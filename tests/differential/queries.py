@@ -8,12 +8,16 @@ and numbers in the text that an oracle asks for a part of the range.
 from __future__ import annotations
 
 import dataclasses
-import random
 import re
+from typing import TYPE_CHECKING
 
-from tests.differential.windows import Window
 from tests.thanos.odd_labels import TEXTS
 from tests.thanos.odd_values import CONSTANTS
+
+if TYPE_CHECKING:
+    import random
+
+    from tests.differential.windows import Window
 
 BLANK = re.compile(r"<([a-z_]+)>")
 KEPT_BLANKS = ("start", "end", "step")

@@ -5,12 +5,15 @@ Every request is the usual one with some of its parameters replaced (None takes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from tests.differential.asking import Request
 from tests.differential.queries import seconds_text
 from tests.differential.windows import DAY_MS, HOUR_MS, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PATH = "/api/v1/query_range"
 
@@ -53,7 +56,7 @@ VALUES: dict[str, tuple[str | None, ...]] = {
     "end": (None, "", "abc", "NaN", "Inf", "{before}", "{start}", "1e15", "9999-12-31T23:59:59Z"),
     "step": (
         *(None, "", "0", "0s", "0ms", "-1", "-1m", "NaN", "Inf", "-Inf", "1e100", "abc", "5", "+60"),
-        *("1m30", "1h1h", " 60", "60 ", "1_0", "0x3C", "0x1p6", "1e", ".5.", "٥", "60S", "1M", "1μs"),
+        *("1m30", "1h1h", " 60", "60 ", "1_0", "0x3C", "0x1p6", "1e", ".5.", "٣", "60S", "1M", "1μs"),
         *("9223372036", "9223372037", "9223372036.854776", "1e-9", "1e-10", "292y", "293y", "1y1y"),
         *("1d1h1m1s1ms", "1m1h", "1.5h", "61.0001", "1e2", "86400", "600000", "1w", "1e9", "6e1s"),
     ),
@@ -180,7 +183,6 @@ def odd_requests(data: Window) -> dict[str, Request]:
         "OPTIONS": Request("OPTIONS", PATH, text),
         "HEAD": Request("HEAD", PATH, text),
         "a slash behind": Request("GET", PATH + "/", text),
-        "two slashes before": Request("GET", "/" + PATH, text),
         "a dot in the path": Request("GET", "/api/v1/./query_range", text),
         "an escape in the path": Request("GET", "/api/v1/query%5Frange", text),
         "capitals in the path": Request("GET", "/api/v1/Query_Range", text),
@@ -207,7 +209,6 @@ def other_endpoints(data: Window) -> dict[str, Request]:
         "values": Request("GET", "/api/v1/label/job/values", urlencode(times)),
         "values of a UTF-8 label": Request("GET", "/api/v1/label/U__service_2e_name/values"),
         "values of a quoted label": Request("GET", "/api/v1/label/%E6%97%A5%E6%9C%AC/values"),
-        "values of a label with a slash": Request("GET", "/api/v1/label/a%2Fb/values"),
         "metric names": Request("GET", "/api/v1/label/__name__/values"),
         "series": Request("GET", "/api/v1/series", urlencode({"match[]": "up", **times})),
         "series, refused": Request("GET", "/api/v1/series"),

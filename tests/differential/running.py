@@ -5,24 +5,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
 
 from proxy.app import start
-from proxy.config import Settings
+from proxy.settings import Settings
 from tests.differential.asking import Server, session
-from tests.differential.cases import Case
 from tests.differential.modes import Finding, Mode, Sides
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from tests.differential.cases import Case
 
 SIDE_BY_SIDE = 4
 MOST_FINDINGS = 10
 """A run ends early after so many that nothing excuses: they mostly have one cause."""
 
 
+NO_CACHE = "{type: IN-MEMORY, config: {max_size: 0B}}"
+
+
 @contextlib.asynccontextmanager
-async def both_sides(thanos_url: str, interval_ms: int) -> AsyncIterator[Sides]:
+async def both_sides(thanos_url: str, interval_ms: int, cache: str = NO_CACHE) -> AsyncIterator[Sides]:
     """Thanos Query, and a thanoxy that splits at an interval; it is gone afterwards."""
     settings = Settings(
-        http_address="127.0.0.1:0", downstream_url=thanos_url, split_interval_ms=interval_ms
+        http_address="127.0.0.1:0",
+        downstream_url=thanos_url,
+        split_interval_ms=interval_ms,
+        cache_config=cache,
     )
     app = await start(settings)
     try:

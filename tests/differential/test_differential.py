@@ -6,21 +6,28 @@ options give the same cases again; `--cases` has to be above the number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.differential.cases import Case, draw_case, draw_replicated_case
-from tests.differential.modes import Finding, cold, difference_between
+from tests.differential.modes import Finding, cold, difference_between, kept
 from tests.differential.refusals import (
+    get,
     odd_parameters,
     odd_requests,
     other_endpoints,
     points_around_the_limit,
+    usual,
 )
-from tests.differential.running import Tally, both_sides, findings
+from tests.differential.running import NO_CACHE, Tally, both_sides, findings
 from tests.differential.windows import CUTS_MS, DAY_MS, HOUR_MS, Window
-from tests.thanos.cluster import ThanosCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tests.differential.asking import Request
+    from tests.thanos.cluster import ThanosCluster
 
 REPLICATED_SHARE = 4
 """One more case with replicas for so many others."""
@@ -67,6 +74,19 @@ async def test_an_answer_is_that_of_thanos_query_to_the_byte(
 
 
 @by_interval
+async def test_an_answer_from_kept_pieces_is_that_of_thanos_query_to_the_byte(
+    thanos: ThanosCluster,
+    data: Window,
+    pytestconfig: pytest.Config,
+    interval_ms: int,
+) -> None:
+    cases = (c for c in cases_of(pytestconfig, interval_ms, data) if not c.doubt)
+    async with both_sides(thanos.query_url, interval_ms, cache="") as sides:
+        found = await findings(cases, sides, kept, Tally())
+    assert not found, report(found, pytestconfig)
+
+
+@by_interval
 async def test_where_thanos_disagrees_with_itself_the_answer_is_what_it_says_to_the_splits(
     thanos: ThanosCluster,
     data: Window,
@@ -81,16 +101,20 @@ async def test_where_thanos_disagrees_with_itself_the_answer_is_what_it_says_to_
     assert not found, report(found, pytestconfig)
 
 
+@pytest.mark.parametrize("cache", ["", NO_CACHE], ids=["kept", "cold"])
 @pytest.mark.parametrize(
-    "requests", [odd_parameters, odd_requests, points_around_the_limit, other_endpoints]
+    "draw", [odd_parameters, odd_requests, points_around_the_limit, other_endpoints]
 )
 async def test_an_odd_request_gets_the_answer_of_thanos_query(
-    thanos: ThanosCluster, data: Window, requests: object
+    thanos: ThanosCluster,
+    data: Window,
+    draw: Callable[[Window], dict[str, Request]],
+    cache: str,
 ) -> None:
-    assert callable(requests)
     differing = []
-    async with both_sides(thanos.query_url, DAY_MS) as sides:
-        for name, request in requests(data).items():
+    async with both_sides(thanos.query_url, DAY_MS, cache) as sides:
+        await sides.thanoxy.ask(get(usual(data, {})))
+        for name, request in draw(data).items():
             difference = await difference_between(sides, request)
             if difference is not None:
                 differing.append(f"{name}\n  {request.curl()}\n{difference}")

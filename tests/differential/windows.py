@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import itertools
-import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -35,8 +38,17 @@ class Window:
     step_ms: int
 
     @property
+    def steps(self) -> int:
+        return len(self.timestamps_ms)
+
+    @property
     def timestamps_ms(self) -> range:
         return range(self.start_ms, self.end_ms + 1, self.step_ms)
+
+    def moved(self, steps: int) -> Window:
+        """The same window, some steps later."""
+        by_ms = steps * self.step_ms
+        return Window(self.start_ms + by_ms, self.end_ms + by_ms, self.step_ms)
 
     def splits(self, interval_ms: int) -> list[Window]:
         """Its timestamps by the interval that they lie in, each a window that ends on the grid."""
@@ -153,9 +165,9 @@ def write_time(chance: random.Random, time_ms: int) -> str:
 def write_rfc3339(chance: random.Random, time_ms: int) -> str:
     """With a zone of its own; the fraction only where there is one, or with zeros."""
     offset_min = chance.choice([0, 0, 330, -210, 840, -720])
-    zone = datetime.timezone(datetime.timedelta(minutes=offset_min))
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    moment = (epoch + datetime.timedelta(milliseconds=time_ms)).astimezone(zone)
+    zone = dt.timezone(dt.timedelta(minutes=offset_min))
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    moment = (epoch + dt.timedelta(milliseconds=time_ms)).astimezone(zone)
     fraction = f".{time_ms % 1000:03}" + chance.choice(["", "0", "000000"])
     if time_ms % 1000 == 0 and chance.random() < 0.7:
         fraction = ""
@@ -166,12 +178,15 @@ def write_rfc3339(chance: random.Random, time_ms: int) -> str:
 
 
 def write_finer_time(chance: random.Random, time_ms: int) -> str:
-    """A time with digits below the millisecond."""
-    digits = f"{time_ms % 1000:03}{chance.randint(1, 999_999):06}"
+    """A time with digits below the millisecond; few enough that rounding drops them, too.
+
+    Thanos rounds floats to milliseconds and cuts RFC 3339 down to them.
+    """
+    digits = f"{time_ms % 1000:03}{chance.randint(1, 499_999):06}"
     if chance.random() < 0.5:
         return f"{time_ms // 1000}.{digits[: chance.randint(4, 9)]}"
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    moment = epoch + datetime.timedelta(seconds=time_ms // 1000)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    moment = epoch + dt.timedelta(seconds=time_ms // 1000)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{digits}Z"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_matrix
-from proxy.codec.matrix_text import body_chunks, body_length
+from proxy.codec.matrix_text import body_length, body_text, group_text, series_groups
 from proxy.codec.tail_json import merge_stats
 from proxy.errors import NotSplittableError
 from proxy.merge.matrices import JoinedMatrix, join_matrices, join_tails
@@ -31,7 +31,8 @@ def test_split_and_join_is_identity(grid: Grid, interval_ms: int, data: st.DataO
         first += part.steps
     matrix = joined(parts)
     whole = body_of(series, grid)
-    assert b"".join(body_chunks(matrix, 64)) == whole
+    assert b"".join(group_text(matrix, g) for g in series_groups(matrix, 64)) == whole
+    assert body_text(matrix) == whole
     assert body_length(matrix) == len(whole)
 
 

@@ -61,22 +61,23 @@ async def test_a_split_is_asked_as_a_form_with_the_callers_headers(
     ]
 
 
-@pytest.mark.parametrize("script", [in_turn(reset, OK), in_turn(reset, reset, OK)])
+@pytest.mark.parametrize("times", [1, 2])
 async def test_a_broken_connection_is_tried_again(
-    client: ThanosClient, upstream: FakeUpstream, script: object
+    client: ThanosClient, upstream: FakeUpstream, times: int
 ) -> None:
-    upstream.script = script  # type: ignore[assignment]
+    upstream.script = in_turn(*[reset] * times, OK)
     assert await ask(client) == b'{"status":"success"}'
+    assert len(upstream.asked) == times + 1
 
 
 @pytest.mark.parametrize(
     "gateway",
     [
-        reply(502, b"<html>bad gateway</html>", "text/html"),
-        reply(504, b"", "text/plain"),
-        HTML_503,
-        reply(503, b""),
-        drip([b"{", b'"message":"x"}'], 0),
+        pytest.param(reply(502, b"<html>bad gateway</html>", "text/html"), id="502"),
+        pytest.param(reply(504, b"", "text/plain"), id="504"),
+        pytest.param(HTML_503, id="503 with a page"),
+        pytest.param(reply(503, b""), id="503 without a body"),
+        pytest.param(broken_off(b"no", 5, "text/plain", "503 x"), id="503 that breaks off"),
     ],
 )
 async def test_a_gateway_without_an_upstream_is_asked_again(
@@ -84,19 +85,17 @@ async def test_a_gateway_without_an_upstream_is_asked_again(
 ) -> None:
     upstream.script = in_turn(gateway, OK)
     await ask(client)
-    assert len(upstream.asked) == (2 if gateway is not drip else 1)
+    assert len(upstream.asked) == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "body"), [(503, ERROR_JSON), (422, ERROR_JSON), (400, ERROR_JSON), (500, ERROR_JSON)]
-)
+@pytest.mark.parametrize("status", [503, 500, 422, 400])
 async def test_the_upstreams_own_error_is_not_asked_again(
-    client: ThanosClient, upstream: FakeUpstream, status: int, body: bytes
+    client: ThanosClient, upstream: FakeUpstream, status: int
 ) -> None:
-    upstream.script = always(reply(status, body))
+    upstream.script = always(reply(status, ERROR_JSON))
     with pytest.raises(UpstreamAnswerError) as caught:
         await ask(client)
-    assert (caught.value.answer_status, caught.value.body) == (status, body)
+    assert (caught.value.answer_status, caught.value.body) == (status, ERROR_JSON)
     assert len(upstream.asked) == 1
 
 
@@ -112,7 +111,7 @@ async def test_an_error_that_arrives_in_crumbs_is_known_too(
     assert len(upstream.asked) == 1
 
 
-@pytest.mark.parametrize("failure", [reset, HTML_503])
+@pytest.mark.parametrize("failure", [pytest.param(reset, id="reset"), pytest.param(HTML_503, id="503")])
 async def test_there_are_at_most_so_many_attempts(
     client: ThanosClient, upstream: FakeUpstream, failure: Behaviour
 ) -> None:
@@ -161,28 +160,32 @@ async def test_nobody_there_is_unreachable(policy: ClientPolicy) -> None:
     await client.close()
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "error"),
-    [
-        (broken_off(b'{"status":"succ', 100), UpstreamUnreachableError),
-        (raw_bytes(b"SSH-2.0-OpenSSH\r\n"), BadUpstreamAnswerError),
-        (raw_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"), BadUpstreamAnswerError),
-        (reply(200, gzip.compress(b"{}" * 100)[:-9], headers={"Content-Encoding": "gzip"}),
-         BadUpstreamAnswerError),
-        (reply(200, gzip.compress(b"{}")[:10] + b"\xff" * 50, headers={"Content-Encoding": "gzip"}),
-         BadUpstreamAnswerError),
-        (reply(302, b"", headers={"Location": "http://127.0.0.1:1/login"}), BadUpstreamAnswerError),
-        (reply(500, b"<html>", "text/html"), BadUpstreamAnswerError),
-        (reply(204, b""), BadUpstreamAnswerError),
-    ],
-)  # fmt: skip
+GZIP = {"Content-Encoding": "gzip"}
+NO_ANSWERS = {
+    "redirect": reply(302, b"", headers={"Location": "http://127.0.0.1:1/login"}),
+    "another protocol": raw_bytes(b"SSH-2.0-OpenSSH\r\n"),
+    "bad header": raw_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"),
+    "truncated gzip": reply(200, gzip.compress(b"{}" * 100)[:-9], headers=GZIP),
+    "broken gzip": reply(200, gzip.compress(b"{}")[:10] + b"\xff" * 50, headers=GZIP),
+    "error page": reply(500, b"<html>", "text/html"),
+    "no content": reply(204, b""),
+}
+
+
+@pytest.mark.parametrize("behaviour", NO_ANSWERS.values(), ids=NO_ANSWERS)
 async def test_an_answer_that_is_none_is_the_upstreams_fault(
-    client: ThanosClient, upstream: FakeUpstream, behaviour: Behaviour, error: type[Exception]
+    client: ThanosClient, upstream: FakeUpstream, behaviour: Behaviour
 ) -> None:
     upstream.script = always(behaviour)
-    with pytest.raises(error):
+    with pytest.raises(BadUpstreamAnswerError):
         await ask(client)
-    assert {asked.path for asked in upstream.asked} == {PATH}
+    assert len(upstream.asked) == 1
+
+
+async def test_an_answer_that_breaks_off_is_none(client: ThanosClient, upstream: FakeUpstream) -> None:
+    upstream.script = always(broken_off(b'{"status":"succ', 100))
+    with pytest.raises(UpstreamUnreachableError, match="broke off"):
+        await ask(client)
 
 
 async def test_gzip_is_asked_for_and_inflated(upstream: FakeUpstream, policy: ClientPolicy) -> None:
@@ -193,13 +196,13 @@ async def test_gzip_is_asked_for_and_inflated(upstream: FakeUpstream, policy: Cl
     await client.close()
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@pytest.mark.parametrize("is_gzip", [False, True])
 @pytest.mark.parametrize(("size", "fits"), [(100_000, True), (100_001, False), (10_000_000, False)])
 async def test_an_answer_has_a_largest_size_whatever_its_encoding(
-    client: ThanosClient, upstream: FakeUpstream, compress: object, size: int, fits: bool
+    client: ThanosClient, upstream: FakeUpstream, is_gzip: bool, size: int, fits: bool
 ) -> None:
     body = b" " * size
-    upstream.script = always(gzipped(body) if compress is gzip.compress else reply(200, body))
+    upstream.script = always(gzipped(body) if is_gzip else reply(200, body))
     if fits:
         assert await ask(client) == body
         return
@@ -213,9 +216,7 @@ async def test_no_store_is_noticed(client: ThanosClient, upstream: FakeUpstream)
     assert not (await client.ask(PATH, FORM, CALLER)).no_store
 
 
-async def test_who_leaves_takes_his_request_along(
-    client: ThanosClient, upstream: FakeUpstream
-) -> None:
+async def test_who_leaves_takes_his_request_along(client: ThanosClient, upstream: FakeUpstream) -> None:
     upstream.script = always(never)
     task = asyncio.create_task(ask(client))
     await upstream.until(lambda: bool(upstream.asked))
