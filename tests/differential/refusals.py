@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from tests.differential.asking import Request
 from tests.differential.queries import seconds_text
-from tests.differential.windows import DAY_MS, HOUR_MS, Window
+from tests.differential.windows import DAY_MS, HOUR_MS, MOST_POINTS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,27 +118,39 @@ def post(fields: Mapping[str, str]) -> Request:
     return Request("POST", PATH, body=urlencode(fields))
 
 
+STEPS_MS = {
+    "1": 1_000,
+    "0.5": 500,
+    "7": 7_000,
+    "1500ms": 1_500,
+    "35s": 35_000,
+    "60": 60_000,
+    "15.001": 15_001,
+    "1h": HOUR_MS,
+    "1d": DAY_MS,
+}
+"""Ways of writing a step, and what they mean."""
+
+
 def points_around_the_limit(data: Window) -> dict[str, Request]:
-    """From 11,000 steps to 11,001 and a little more or less, in several ways of writing them."""
+    """From 10,999 steps to 11,001, and a little more, in several ways of writing them."""
     requests = {}
-    for step in ("1", "0.5", "7", "1500ms", "35s", "60", "15.001"):
-        step_ms = round(float(step.removesuffix("ms").removesuffix("s")) * 1000)
-        step_ms = 1_500 if step.endswith("ms") else step_ms
-        for steps, more_ms in (
-            (10_999, 0),
-            (11_000, 0),
-            (11_000, 1),
-            (11_000, step_ms - 1),
-            (11_001, 0),
-        ):
-            end_ms = data.start_ms + steps * step_ms + more_ms
+    for step, step_ms in STEPS_MS.items():
+        lengths_ms = {
+            f"{MOST_POINTS - 1} steps": (MOST_POINTS - 1) * step_ms,
+            f"{MOST_POINTS} steps": MOST_POINTS * step_ms,
+            f"{MOST_POINTS} steps and 1 ms": MOST_POINTS * step_ms + 1,
+            f"{MOST_POINTS + 1} steps less 1 ms": (MOST_POINTS + 1) * step_ms - 1,
+            f"{MOST_POINTS + 1} steps": (MOST_POINTS + 1) * step_ms,
+        }
+        for name, length_ms in lengths_ms.items():
             fields = {
                 "query": "vector(1)",
                 "start": seconds_text(data.start_ms),
-                "end": seconds_text(end_ms),
+                "end": seconds_text(data.start_ms + length_ms),
                 "step": step,
             }
-            requests[f"{steps} steps of {step} and {more_ms} ms"] = post(fields)
+            requests[f"{name} of {step}"] = post(fields)
     return requests
 
 

@@ -1,0 +1,156 @@
+"""The command, as a process: what it prints, how it refuses, how it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from proxy.model.grid import Grid
+from tests.clients import Answer, range_path
+from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, reply
+
+ROOT = Path(__file__).resolve().parent.parent
+ARGUMENTS = (
+    "--http-address=127.0.0.1:0",
+    "--query-range.split-interval=1h",
+    "--cache.stores-interval=0",
+)
+LOGFMT = re.compile(
+    r'ts=\S+ level=(debug|info|warn|error) msg=("[^"]*"|\S+)( \w+=("([^"\\]|\\.)*"|\S*))*'
+)
+
+
+async def command(*arguments: str, **environment: str) -> Process:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("THANOXY_")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "proxy", *arguments,
+        stdout=PIPE, stderr=PIPE, cwd=ROOT, env={**inherited, **environment},
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def started(*arguments: str, **environment: str) -> AsyncIterator[tuple[Process, str]]:
+    """A running command and its URL, read from what it prints."""
+    process = await command(*arguments, **environment)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            while not (found := re.search(rb"answers at (\S+),", await process.stdout.readline())):
+                assert process.returncode is None
+        yield process, found[1].decode()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def ended(process: Process) -> tuple[int, str]:
+    """The exit code, and what was written to stderr."""
+    async with asyncio.timeout(20):
+        _, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, errors.decode()
+
+
+async def get(url: str) -> Answer:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return Answer(response.status, response.headers, await response.read())
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FakeUpstream]:
+    async with fake_upstream() as fake:
+        yield fake
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_running_request_finishes_after_the_signal_and_the_exit_code_is_0(
+    upstream: FakeUpstream, number: signal.Signals
+) -> None:
+    upstream.script = always(after(0.5, matrix()))
+    downstream = f"--query-frontend.downstream-url={upstream.url}"
+    async with started(*ARGUMENTS, downstream) as (process, url):
+        asking = asyncio.create_task(get(url + range_path()))
+        await upstream.until(lambda: len(upstream.asked) == 4)
+        process.send_signal(number)
+        await asyncio.sleep(0.2)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await get(f"{url}/-/healthy")
+        answer = await asking
+        code, errors = await ended(process)
+    assert answer.body == matrix_body(Grid(0, 600_000, 19))
+    assert code == 0
+    assert [LOGFMT.fullmatch(line) is not None for line in errors.splitlines()] == [True, True]
+    assert "msg=listening" in errors
+    assert "msg=stopping" in errors
+
+
+async def test_it_prints_its_url_a_query_and_the_datasource(upstream: FakeUpstream) -> None:
+    process = await command(*ARGUMENTS, f"--query-frontend.downstream-url={upstream.url}/")
+    assert process.stdout is not None
+    text = b""
+    async with asyncio.timeout(20):
+        while b"Grafana" not in text:
+            text += await process.stdout.readline()
+    process.terminate()
+    await ended(process)
+    assert upstream.url.encode() in text
+    assert b"curl" in text
+    assert b"/api/v1/query_range?" in text
+    assert text.count(b"http://127.0.0.1:") >= 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "complaint"),
+    [
+        (["--nope"], {}, "--nope"),
+        (["--http-address=here"], {}, "--http-address=here: host:port is expected"),
+        (["--http-address=127.0.0.1:99999"], {}, "127.0.0.1:99999"),
+        (["--http-address=192.0.2.1:0"], {}, "192.0.2.1:0"),
+        (["--query-range.split-interval=soon"], {}, "--query-range.split-interval=soon"),
+        ([], {"THANOXY_LOG_LEVEL": "loud"}, "--log.level=loud"),
+        (["--config.file=/does/not/exist"], {}, "/does/not/exist"),
+        (["--query-range.response-cache-config={"], {}, "YAML"),
+    ],
+)
+async def test_what_cannot_be_used_ends_it_with_one_line_and_exit_code_2(
+    arguments: list[str], environment: dict[str, str], complaint: str
+) -> None:
+    code, errors = await ended(await command(*arguments, **environment))
+    assert code == 2
+    assert errors.startswith("thanoxy: ")
+    assert complaint in errors
+    assert errors.count("\n") == 1
+
+
+async def test_help_is_no_error() -> None:
+    process = await command("--help")
+    output, errors = await process.communicate()
+    assert process.returncode == 0
+    assert b"--query-frontend.downstream-url" in output
+    assert errors == b""
+
+
+async def test_flags_of_query_frontend_without_effect_are_named_in_the_log(
+    upstream: FakeUpstream,
+) -> None:
+    upstream.script = always(reply(200, b""))
+    flags = ("--query-frontend.vertical-shards=2", f"--query-frontend.downstream-url={upstream.url}")
+    async with started(*ARGUMENTS, *flags, THANOXY_LOG_LEVEL="warn") as (process, url):
+        assert (await get(f"{url}/-/ready")).status == 200
+        process.terminate()
+        code, errors = await ended(process)
+    assert code == 0
+    (line,) = errors.splitlines()
+    assert LOGFMT.fullmatch(line)
+    assert 'level=warn msg="--query-frontend.vertical-shards has no effect: ' in line
