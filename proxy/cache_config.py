@@ -47,7 +47,8 @@ def read_cache_config(settings: Settings) -> CacheConfig:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingError(f"the cache's YAML cannot be read: {error}") from error
+        reason = " ".join(str(error).split())
+        raise SettingError(f"the cache's YAML cannot be read: {reason}") from error
     if not isinstance(document, dict) or set(document) - {"type", "config"}:
         raise SettingError("the cache's YAML has the members type and config")
     kind = str(document.get("type") or "").upper()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from proxy.__main__ import main
 from proxy.model.grid import Grid
 from tests.clients import Answer, range_path
 from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, reply
@@ -110,35 +112,61 @@ async def test_it_prints_its_url_a_query_and_the_datasource(upstream: FakeUpstre
     assert text.count(b"http://127.0.0.1:") >= 4
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment", "complaint"),
-    [
-        (["--nope"], {}, "--nope"),
-        (["--http-address=here"], {}, "--http-address=here: host:port is expected"),
-        (["--http-address=127.0.0.1:99999"], {}, "127.0.0.1:99999"),
-        (["--http-address=192.0.2.1:0"], {}, "192.0.2.1:0"),
-        (["--query-range.split-interval=soon"], {}, "--query-range.split-interval=soon"),
-        ([], {"THANOXY_LOG_LEVEL": "loud"}, "--log.level=loud"),
-        (["--config.file=/does/not/exist"], {}, "/does/not/exist"),
-        (["--query-range.response-cache-config={"], {}, "YAML"),
-    ],
-)
-async def test_what_cannot_be_used_ends_it_with_one_line_and_exit_code_2(
-    arguments: list[str], environment: dict[str, str], complaint: str
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """The root logger, put back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+REFUSED = {
+    "--nope": "--nope",
+    "extra": "extra",
+    "--http-address=here": "--http-address=here: host:port is expected",
+    "--http-address=127.0.0.1:99999": "127.0.0.1:99999",
+    "--http-address=192.0.2.1:0": "192.0.2.1:0",
+    "--query-range.split-interval=soon": "--query-range.split-interval=soon",
+    "--log.level=loud": "--log.level=loud",
+    "--config.file=/does/not/exist": "/does/not/exist",
+    "--query-range.response-cache-config={": "YAML",
+    "--query-range.response-cache-config=type: MEMCACHED": "MEMCACHED",
+}
+
+
+@pytest.mark.parametrize(("argument", "complaint"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_used_ends_it_with_one_line_and_exit_code_2(
+    argument: str,
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    root_logger: None,
 ) -> None:
-    code, errors = await ended(await command(*arguments, **environment))
-    assert code == 2
+    monkeypatch.setattr(sys, "argv", ["thanoxy", argument])
+    assert main() == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
     assert errors.startswith("thanoxy: ")
     assert complaint in errors
     assert errors.count("\n") == 1
 
 
-async def test_help_is_no_error() -> None:
-    process = await command("--help")
-    output, errors = await process.communicate()
-    assert process.returncode == 0
-    assert b"--query-frontend.downstream-url" in output
-    assert errors == b""
+async def test_a_process_that_refuses_says_so_without_a_trace() -> None:
+    code, errors = await ended(await command(THANOXY_LOG_LEVEL="loud"))
+    assert code == 2
+    assert errors == "thanoxy: --log.level=loud: debug, info, warn or error is expected\n"
+
+
+def test_help_is_no_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["thanoxy", "--help"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    output, errors = capsys.readouterr()
+    assert "--query-frontend.downstream-url" in output
+    assert errors == ""
 
 
 async def test_flags_of_query_frontend_without_effect_are_named_in_the_log(

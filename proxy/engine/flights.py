@@ -1,13 +1,14 @@
 """One fetch for each gap, shared by all who wait for it, also when their ranges only overlap.
 
 A flight belongs to nobody: a waiter that leaves cancels only its own wait, the last one that
-leaves cancels the fetch.
+leaves cancels the fetch. Who is given a share has a seat from that moment on, so that a flight is
+not given up between being found and being waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from proxy.plan.partition import Run, without
 from proxy.telemetry.metrics import FLIGHTS
@@ -24,29 +25,51 @@ class Flight(Generic[T]):
     def __init__(self, run: Run, task: asyncio.Task[T]) -> None:
         self.run = run
         self._task = task
-        self._waiters = 0
+        self._seats = 0
 
     @property
     def is_landing(self) -> bool:
         """Whether it has been given up and only its end has not come yet."""
         return self._task.done() or self._task.cancelling() > 0
 
+    def share(self, run: Run) -> Share[T]:
+        """A seat, for the part `run` of what the flight brings."""
+        self._seats += 1
+        return Share(run, self)
+
+    async def result(self) -> T:
+        """What the fetch brings or raises. To cancel this wait does not cancel the fetch."""
+        return await asyncio.shield(self._task)
+
+    def leave(self) -> None:
+        """Give a seat back; with the last one the fetch is cancelled."""
+        self._seats -= 1
+        if not self._seats and not self._task.done():
+            self._task.cancel()
+
+
+class Share(Generic[T]):
+    """The part of a wanted run that a flight brings, and a seat in it."""
+
+    __slots__ = ("_flight", "_is_seated", "run")
+
+    def __init__(self, run: Run, flight: Flight[T]) -> None:
+        self.run = run
+        self._flight = flight
+        self._is_seated = True
+
     async def join(self) -> T:
         """Wait for the result; raises what the fetch raised."""
-        self._waiters += 1
         try:
-            return await asyncio.shield(self._task)
+            return await self._flight.result()
         finally:
-            self._waiters -= 1
-            if not self._waiters and not self._task.done():
-                self._task.cancel()
+            self.leave()
 
-
-class Share(NamedTuple, Generic[T]):
-    """The part of a wanted run that a flight brings."""
-
-    run: Run
-    flight: Flight[T]
+    def leave(self) -> None:
+        """Want it no longer. May be called more than once."""
+        if self._is_seated:
+            self._is_seated = False
+            self._flight.leave()
 
 
 class Flights(Generic[T]):
@@ -65,19 +88,23 @@ class Flights(Generic[T]):
         """Flights that bring every index of `wanted`: those under way, and new ones for the rest.
 
         Synchronous, so that nobody can ask for the same steps between look and start. The caller
-        must join every share.
+        must join or leave every share.
         """
         shares = []
         others = [f for f in self._under_way.get(key, ()) if not f.is_landing]
         for flight in others:
-            shares += [Share(run, flight) for run in _common(wanted, flight.run)]
+            shares += [flight.share(run) for run in _common(wanted, flight.run)]
         taken = sorted(share.run for share in shares)
         FLIGHTS.labels("joined").inc(len(shares))
         for run in without(wanted, taken):
             for part in split(run):
                 FLIGHTS.labels("led").inc()
-                shares.append(Share(part, self._start(key, part, fetch)))
+                shares.append(self._start(key, part, fetch).share(part))
         return sorted(shares, key=lambda share: share.run)
+
+    def forget(self) -> None:
+        """Let nobody else join what is under way: it may bring what has just been purged."""
+        self._under_way = {}
 
     def _start(self, key: bytes, run: Run, fetch: Callable[[Run], Awaitable[T]]) -> Flight[T]:
         async def fly() -> T:
@@ -90,10 +117,11 @@ class Flights(Generic[T]):
         return flight
 
     def _land(self, key: bytes, flight: Flight[T], task: asyncio.Task[T]) -> None:
-        flights = self._under_way[key]
-        flights.remove(flight)
-        if not flights:
-            del self._under_way[key]
+        flights = self._under_way.get(key, [])
+        if flight in flights:
+            flights.remove(flight)
+            if not flights:
+                del self._under_way[key]
         if not task.cancelled():
             task.exception()  # waiters raise it; without one it would count as never looked at
 

@@ -74,6 +74,10 @@ class RangeQueries:
         self._parallelism = parallelism
         self._flights: Flights[Fetched] = Flights()
 
+    def forget_flights(self) -> None:
+        """Let nobody else join what is being fetched, after a purge."""
+        self._flights.forget()
+
     def plan(self, query: RangeQuery, caller: tuple[str, ...]) -> RangePlan:
         """See `plan.range_plan.plan_range`."""
         return plan_range(query, self._policy, caller)
@@ -140,12 +144,15 @@ class RangeQueries:
 
         flights = Flights[Fetched]() if refresh or plan.key is None else self._flights
         wanted = [Run(first_index + gap.first, first_index + gap.end) for gap in gaps]
-        shares = flights.cover(plan.key.full if plan.key else b"", wanted, split, fly)
+        shares = flights.cover(_flight_key(plan), wanted, split, fly)
         try:
-            brought = await fan_out(lambda share: share.flight.join(), shares, len(shares))
+            brought = await fan_out(Share.join, shares, len(shares))
         except UpstreamAnswerError as error:
             _refuse_shifted_text(plan, error.answer_status == HTTPStatus.BAD_REQUEST)
             raise
+        finally:
+            for share in shares:
+                share.leave()
         return list(zip(shares, brought, strict=True))
 
     async def _ask(self, plan: RangePlan, grid: Grid, caller: CallerHeaders) -> Fetched:
@@ -164,6 +171,13 @@ class RangeQueries:
             return Fetched(indexed, answer.no_store, ())
         pieces = await self._cache.keep(plan, Fetch(indexed, began_wall_ms, began_ms, ended_ms))
         return Fetched(indexed, answer.no_store, tuple(pieces))
+
+
+def _flight_key(plan: RangePlan) -> bytes:
+    """What a failure depends on as well: its text names positions, and each has its own patience."""
+    if plan.key is None:
+        return b""
+    return b"\0".join((plan.key.name, plan.query.timeout.encode(), plan.known.text.encode()))
 
 
 def _grid_of(plan: RangePlan, run: Run) -> Grid:

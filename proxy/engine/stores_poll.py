@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 async def poll_stores(upstream: Upstream, watch: StoreWatch, clock: Clock, interval_s: float) -> None:
     """Until cancelled. A look that fails confirms nothing, and that is all it does."""
     away: list[str] = []
+    is_failing = False
     while True:
         began_ms = clock.monotonic_ms()
         try:
             async with asyncio.timeout(max(interval_s, 1) * 2):
                 stores = await upstream.stores()
         except (QueryError, TimeoutError) as error:
-            LOG.debug("no look at the stores", extra={"err": str(error)})
+            log = LOG.debug if is_failing else LOG.warning
+            log("no look at the upstream's stores: answers live shortly", extra={"err": str(error)})
+            is_failing = True
         else:
+            is_failing = False
             if stores is None:
                 watch.no_such_endpoint()
             else:
-                watch.look(began_ms, stores)
+                watch.look(began_ms, clock.monotonic_ms(), stores)
         if watch.away != away:
             away = watch.away
             STORES_AWAY.set(len(away))

@@ -74,24 +74,29 @@ class StoreWatch:
     _outages: list[Outage] = field(default_factory=list)
 
     def no_such_endpoint(self) -> None:
-        """An upstream that has no stores (a plain Prometheus) is always whole."""
-        self.is_watched = False
+        """An upstream that has no stores (a plain Prometheus) is always whole.
 
-    def look(self, began_ms: int, stores: list[Store]) -> None:
-        """Take in one answer of `/api/v1/stores` to a request sent at `began_ms`."""
+        One that has listed stores before has them still: then it only confirms nothing.
+        """
+        if self.last_look_ms == _ALWAYS_MS:
+            self.is_watched = False
+
+    def look(self, began_ms: int, ended_ms: int, stores: list[Store]) -> None:
+        """Take in an answer of `/api/v1/stores`, asked for at `began_ms`, here at `ended_ms`.
+
+        What it says was so at some moment between the two. So a store that is back may have come
+        back as late as `ended_ms`, and one that is away may have gone since the last look began.
+        """
         is_first = self.last_look_ms == _ALWAYS_MS
         present: dict[str, list[Store]] = {}
         for store in stores:
             if store.is_healthy:
                 present.setdefault(store.kind, []).append(store)
-        self._adopt_relabelled(stores, began_ms)
+        self._adopt_relabelled(stores, ended_ms)
         for kind, expected in list(self._expected.items()):
-            if len(present.get(kind, ())) < expected.count:
-                self._open(kind, expected, began_ms)
-            else:
-                self._close(kind, began_ms)
+            self._compare(kind, expected, present.get(kind, []), ended_ms)
         for kind, found in present.items():
-            self._expect(kind, found, began_ms, is_first)
+            self._expect(kind, found, ended_ms, is_first)
         self.is_watched = True
         self.last_look_ms = began_ms
 
@@ -99,29 +104,42 @@ class StoreWatch:
         """The verdict on an answer fetched from `began_ms` to `ended_ms` that read these times."""
         if not self.is_watched:
             return Trust.CONFIRMED
+        verdict = Trust.CONFIRMED if self.last_look_ms > ended_ms else Trust.PENDING
         for outage in self._outages:
             overlaps = outage.min_ms <= reads[1] and reads[0] <= outage.max_ms
             if overlaps and outage.from_ms <= ended_ms and began_ms <= outage.until_ms:
-                return Trust.IN_DOUBT if outage.until_ms == _FOREVER_MS else Trust.LOST
-        return Trust.CONFIRMED if self.last_look_ms > ended_ms else Trust.PENDING
+                if outage.until_ms != _FOREVER_MS:
+                    return Trust.LOST
+                verdict = Trust.IN_DOUBT
+        return verdict
 
     @property
     def away(self) -> list[str]:
         """The kinds of store that are missed at present."""
         return [o.kind for o in self._outages if o.until_ms == _FOREVER_MS]
 
-    def _expect(self, kind: str, found: list[Store], began_ms: int, is_first: bool) -> None:
+    def _compare(
+        self, kind: str, expected: _Expected, found: list[Store], ended_ms: int
+    ) -> None:
+        """Open or close an outage. A store that moved since the last look was away in between."""
+        if len(found) < expected.count:
+            self._open(kind, expected, len(found), ended_ms)
+        elif not self._close(kind, ended_ms) and expected.addresses - _addresses(found):
+            times = expected.min_ms, expected.max_ms
+            self._add(Outage(kind, self.last_look_ms, ended_ms, *times))
+
+    def _expect(self, kind: str, found: list[Store], ended_ms: int, is_first: bool) -> None:
         """Learn what is there. A new kind, one more of it, or an earlier begin may hold anything."""
         now = _Expected(
             len(found),
-            frozenset(store.address for store in found),
+            _addresses(found),
             min(store.min_ms for store in found),
             max(store.max_ms for store in found),
         )
         known = self._expected.get(kind)
         is_new = known is None or now.count > known.count or now.min_ms < known.min_ms
         if is_new and not is_first:
-            self._add(Outage(kind, _ALWAYS_MS, began_ms, now.min_ms, now.max_ms))
+            self._add(Outage(kind, _ALWAYS_MS, ended_ms, now.min_ms, now.max_ms))
         if known is not None and now.count < known.count:
             now = _Expected(
                 known.count,
@@ -131,29 +149,38 @@ class StoreWatch:
             )
         self._expected[kind] = now
 
-    def _adopt_relabelled(self, stores: list[Store], began_ms: int) -> None:
+    def _adopt_relabelled(self, stores: list[Store], ended_ms: int) -> None:
         """A store at a known address that has other labels now is not lost; it is learned anew."""
         listed = {store.kind for store in stores}
-        healthy = {store.address for store in stores if store.is_healthy}
+        healthy = _addresses([store for store in stores if store.is_healthy])
         for kind, expected in list(self._expected.items()):
             if kind not in listed and expected.addresses <= healthy:
                 del self._expected[kind]
-                self._close(kind, began_ms)
+                self._close(kind, ended_ms)
 
-    def _open(self, kind: str, expected: _Expected, began_ms: int) -> None:
+    def _open(self, kind: str, expected: _Expected, found: int, ended_ms: int) -> None:
         for outage in self._outages:
             if outage.kind == kind and outage.until_ms == _FOREVER_MS:
-                if began_ms - outage.from_ms > self.forget_ms:
-                    self._close(kind, began_ms)
-                    del self._expected[kind]
+                if ended_ms - outage.from_ms > self.forget_ms:
+                    self._forget(kind, expected, found, ended_ms)
                 return
         self._add(Outage(kind, self.last_look_ms, _FOREVER_MS, expected.min_ms, expected.max_ms))
 
-    def _close(self, kind: str, began_ms: int) -> None:
+    def _forget(self, kind: str, expected: _Expected, found: int, ended_ms: int) -> None:
+        """Expect no more than what is there."""
+        self._close(kind, ended_ms)
+        del self._expected[kind]
+        if found:
+            self._expected[kind] = dataclasses.replace(expected, count=found)
+
+    def _close(self, kind: str, ended_ms: int) -> bool:
+        """End the kind's outage; False when there is none."""
         for at, outage in enumerate(self._outages):
             if outage.kind == kind and outage.until_ms == _FOREVER_MS:
-                self._outages[at] = dataclasses.replace(outage, until_ms=began_ms)
+                self._outages[at] = dataclasses.replace(outage, until_ms=ended_ms)
                 self.version += 1
+                return True
+        return False
 
     def _add(self, outage: Outage) -> None:
         self._outages.append(outage)
@@ -177,3 +204,7 @@ class StoreWatch:
         )
         self._outages = [o for o in self._outages if o not in {one, two}]
         self._outages.insert(0, merged)
+
+
+def _addresses(stores: list[Store]) -> frozenset[str]:
+    return frozenset(store.address for store in stores)

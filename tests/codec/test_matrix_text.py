@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_matrix
-from proxy.codec.matrix_text import body_chunks, body_length
+from proxy.codec.matrix_text import body_length, body_text, group_text, series_groups
 from proxy.codec.tail_json import merge_stats
 from proxy.merge.matrices import JoinedMatrix, join_matrices
 from proxy.model.grid import Grid
@@ -22,8 +22,8 @@ def joined(*bodies: bytes) -> JoinedMatrix:
     return join_matrices([scan_matrix(body) for body in bodies], sort_key, merge_stats)
 
 
-def text(matrix: JoinedMatrix, chunk_bytes: int = 1 << 16) -> bytes:
-    return b"".join(body_chunks(matrix, chunk_bytes))
+def text(matrix: JoinedMatrix, group_bytes: int) -> bytes:
+    return b"".join(group_text(matrix, group) for group in series_groups(matrix, group_bytes))
 
 
 def at(step: int, series: SeriesPoints) -> bytes:
@@ -33,22 +33,25 @@ def at(step: int, series: SeriesPoints) -> bytes:
 
 @given(GRIDS, st.sampled_from([1, 17, 100, 1 << 20]), st.data())
 def test_the_length_is_known_before_the_text_is_written(
-    grid: Grid, chunk_bytes: int, data: st.DataObject
+    grid: Grid, group_bytes: int, data: st.DataObject
 ) -> None:
     body = body_of(data.draw(matrices(grid)), grid, ("a <warning>",))
     matrix = joined(body)
-    assert text(matrix, chunk_bytes) == body
+    assert text(matrix, group_bytes) == body
     assert body_length(matrix) == len(body)
 
 
-@given(GRIDS, st.integers(1, 400), st.data())
-def test_chunks_are_as_large_as_asked_but_for_one_fragment_and_the_last(
-    grid: Grid, chunk_bytes: int, data: st.DataObject
+@given(GRIDS, st.integers(1, 2000), st.data())
+def test_groups_are_all_series_in_order_and_none_is_larger_than_need_be(
+    grid: Grid, group_bytes: int, data: st.DataObject
 ) -> None:
-    body = body_of(data.draw(matrices(grid)), grid)
-    chunks = list(body_chunks(joined(body), chunk_bytes))
-    assert all(len(chunk) >= chunk_bytes for chunk in chunks[:-1])
-    assert b"".join(chunks) == body
+    matrix = joined(body_of(data.draw(matrices(grid)), grid))
+    groups = series_groups(matrix, group_bytes)
+    assert [series for group in groups for series in group] == list(range(len(matrix.metrics)))
+    assert groups
+    for group in groups:
+        points = len(group_text(matrix, group)) - len(group_text(matrix, group[:-1]))
+        assert len(group) <= 1 or points < group_bytes + 10_000
 
 
 @pytest.mark.parametrize(
@@ -82,5 +85,6 @@ def test_chunks_are_as_large_as_asked_but_for_one_fragment_and_the_last(
 def test_splits_read_as_if_asked_at_once(splits: list[SeriesPoints], whole: SeriesPoints) -> None:
     matrix = joined(*(at(step, series) for step, series in enumerate(splits)))
     expected = body_of(whole, Grid(0, 1000, len(splits)))
-    assert text(matrix) == expected
+    assert body_text(matrix) == expected
+    assert text(matrix, 1) == expected
     assert body_length(matrix) == len(expected)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from proxy.codec.matrix_text import body_chunks, opened
+from proxy.codec.matrix_text import body_text
 from proxy.engine.background import Background
 from proxy.engine.clock import SystemClock
 from proxy.engine.ports import UpstreamAnswer
@@ -72,7 +72,7 @@ async def run(upstream: MemoryUpstream, query: RangeQuery = QUERY) -> RangeAnswe
 
 
 def text(answer: RangeAnswer) -> bytes:
-    return b"".join(body_chunks(opened(answer.matrix), 1 << 16))
+    return body_text(answer.matrix)
 
 
 async def test_splits_are_the_grid_and_their_join_is_the_unsplit_answer() -> None:
