@@ -66,8 +66,9 @@ def _in_memory(config: Any) -> CacheConfig:
     try:
         max_items = count(str(config.get("max_size_items") or 0))
         life = duration_ms(str(config.get("validity") or 0))
-        max_size = str(config.get("max_size") or "")
-        max_bytes = size_bytes(max_size) if max_size else DEFAULT_BYTES
+        max_size = config.get("max_size")
+        is_given = max_size is not None and max_size != ""
+        max_bytes = size_bytes(str(max_size)) if is_given else DEFAULT_BYTES
     except ValueError as error:
         raise SettingError(f"the cache's YAML: {error}") from error
     if max_items:

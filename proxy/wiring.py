@@ -51,6 +51,7 @@ class Engine:
         """Remove kept pieces that match, and all remembered answers."""
         self.memo.clear()
         self.whole.clear()
+        self.queries.forget_flights()
         return self.cache.purge(wanted)
 
 

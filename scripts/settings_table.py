@@ -4,8 +4,9 @@
     python -m scripts.settings_table --check   exit with 1 when it is not
     python -m scripts.settings_table --print   show the tables
 
-Each table stands between two comments, `<!-- NAME: begin -->` and `<!-- NAME: end -->`. What is
-between them is overwritten; everything else in the file is left as it is.
+Each table stands between two comments, `<!-- NAME: begin -->` and `<!-- NAME: end -->`, and empty
+lines, without which Markdown would take the comments for rows. What is between them is overwritten;
+everything else in the file is left as it is.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def with_tables(text: str, wanted: dict[str, str]) -> str:
         _, end, after = rest.partition(f"<!-- {name}: end -->\n")
         if not begin or not end or begin in after or end in before + after:
             raise ValueError(f"the comments of the table '{name}' must be there once, in order")
-        text = f"{before}{begin}{table}{end}{after}"
+        text = f"{before}{begin}\n{table}\n{end}{after}"
     return text
 
 

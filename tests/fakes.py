@@ -148,7 +148,7 @@ def raw_bytes(text: bytes) -> Behaviour:
             request.transport.write(text)
             await asyncio.sleep(0.01)
         request.transport.abort()
-        raise ConnectionResetError
+        return web.Response()
 
     return behave
 
@@ -201,17 +201,21 @@ class FakeUpstream:
     url: str = ""
     script: Script = _default
     asked: list[Asked] = field(default_factory=list)
-    open_connections: Callable[[], int] = lambda: 0  # noqa: E731  replaced by the running server
+    running: int = 0
+    open_connections: Callable[[], int] = lambda: 0
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         asked = Asked(request.method, request.raw_path, list(request.headers.items()), b"")
         self.asked.append(asked)
+        self.running += 1
         try:
             asked.body = await request.content.read()
             return await self.script(asked)(asked, request)
         except asyncio.CancelledError:
             asked.left = True
             raise
+        finally:
+            self.running -= 1
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
         """Wait until something holds of what was asked."""

@@ -7,6 +7,7 @@ any other, the latter only shared while it is under way.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from proxy.model.query import Form
 
 INSTANT_PATH = "/api/v1/query"
+_SUCCESS = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"')
+_LONGEST_END = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class KeptWholeEndpoint:
 def _checked(answer: UpstreamAnswer) -> UpstreamAnswer:
     """A login page or half an answer must not be remembered, nor reach the client as an answer."""
     is_json = answer.content_type.startswith("application/json")
-    if not is_json or not (answer.body.startswith(b"{") and answer.body.endswith(b"}")):
-        raise BadUpstreamAnswerError("the upstream answered 200 with something that is not JSON")
+    is_whole = _SUCCESS.match(answer.body) and answer.body[-_LONGEST_END:].rstrip().endswith(b"}")
+    if not is_json or not is_whole:
+        raise BadUpstreamAnswerError("the upstream answered 200 with something that is no success")
     return answer

@@ -13,7 +13,7 @@ from proxy.codec.params import parse_range_query
 from proxy.errors import NotSplittableError
 from proxy.model.query import CallerHeaders
 from proxy.plan.cache_key import vary_fields
-from proxy.telemetry.metrics import CACHE_ANSWERS, WHOLE
+from proxy.telemetry.metrics import CACHE_ANSWERS, STEPS, WHOLE
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -80,10 +80,16 @@ class QueryRangeEndpoint:
     ) -> web.StreamResponse:
         wants_gzip = self.policy.may_gzip(request)
         refresh = control is CacheControl.REFRESH
-        memo_key = (plan.key.full if plan.key else b"", plan.grid, wants_gzip)
+        version = self.memo.version(self.watch.version)
+        memo_key = _memo_key(plan, wants_gzip)
         headers = self.policy.headers()
-        if not refresh and (known := self._remembered(memo_key)):
+        if refresh:
+            self.memo.forget(memo_key)
+            self.memo.forget(_memo_key(plan, not wants_gzip))
+        elif known := self.memo.get(memo_key, version, self.clock.monotonic_ms()):
             CACHE_ANSWERS.labels("hit").inc()
+            STEPS.labels("requested").inc(plan.grid.steps)
+            STEPS.labels("hit").inc(plan.grid.steps)
             headers[CACHE_HEADER] = "hit"
             return await send(request, known, headers)
         caller = CallerHeaders(query_headers(request.headers.items()))
@@ -97,17 +103,14 @@ class QueryRangeEndpoint:
         body = await self.threads.run(
             lambda joined: assemble(joined, wants_gzip), answer.matrix, size_bytes
         )
-        self._remember(memo_key, answer, body)
-        return await send(request, body, headers)
-
-    def _remembered(self, key: tuple[object, ...]) -> Assembled | None:
-        return self.memo.get(key, self.watch.version, self.clock.monotonic_ms())
-
-    def _remember(self, key: tuple[object, ...], answer: RangeAnswer, body: Assembled) -> None:
         if answer.expires_ms:
             now_ms = self.clock.monotonic_ms()
-            version, until_ms = self.watch.version, answer.expires_ms
-            self.memo.put(key, version, now_ms, until_ms, body, body.length)
+            self.memo.put(memo_key, version, now_ms, answer.expires_ms, body, body.length)
+        return await send(request, body, headers)
+
+
+def _memo_key(plan: RangePlan, is_gzip: bool) -> tuple[object, ...]:
+    return plan.key, plan.grid, is_gzip
 
 
 def _held(answer: RangeAnswer, plan: RangePlan) -> str:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -31,6 +32,11 @@ class Route:
     name: str
     methods: frozenset[str]
     endpoint: Endpoint
+
+
+_requests = lru_cache(256)(REQUESTS.labels)
+_durations = lru_cache(256)(REQUEST_DURATION.labels)
+"""Finding a metric's child by its labels costs more than counting."""
 
 
 def route(name: str, methods: str, endpoint: Endpoint) -> Route:
@@ -64,8 +70,8 @@ class Router:
         finally:
             took_s = time.perf_counter() - begin
             IN_FLIGHT.dec()
-            REQUESTS.labels(found.name, code).inc()
-            REQUEST_DURATION.labels(found.name).observe(took_s)
+            _requests(found.name, code).inc()
+            _durations(found.name).observe(took_s)
             if self._slower_than_s and took_s > self._slower_than_s:
                 log_slow_query(request, code, took_s)
 

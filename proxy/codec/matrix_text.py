@@ -18,7 +18,6 @@ from proxy.codec.tail_json import encode_tail
 from proxy.model.piece import Fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -46,7 +45,13 @@ class _Span(NamedTuple):
 
 def text_bytes(joined: JoinedMatrix) -> int:
     """About how long the text is: labels and points, without what stands around them."""
-    points = sum(int(lengths.sum()) for lengths in _all_lengths(joined))
+    points = 0
+    for part in joined.parts:
+        for held in (part.floats, part.histograms):
+            if isinstance(held, Fragments):
+                points += int(held.raw_bytes.sum())
+            elif held is not None:
+                points += int(held.lengths.sum())
     return sum(map(len, joined.metrics)) + points
 
 
@@ -62,12 +67,6 @@ def body_length(joined: JoinedMatrix) -> int:
         length += sum(int(column.sum()) for column in lengths)
         length += (fragments - present) * len(",") + present * (len(marker) + len("]"))
     return length
-
-
-def _all_lengths(joined: JoinedMatrix) -> Iterator[NDArray[np.int64]]:
-    for part in joined.parts:
-        for lane, _ in _LANES:
-            yield _lengths(part, lane)
 
 
 def _lengths(part: Part, lane: str) -> NDArray[np.int64]:

@@ -23,6 +23,7 @@ Steps = NDArray[np.int64]
 
 _MOST_DIGITS = 19
 _BASE = 10
+_FRACTION_DIGITS = 3
 _COMMA, _OPEN, _CLOSE, _DOT, _MINUS, _ZERO = (ord(c) for c in ",[].-0")
 
 
@@ -153,8 +154,10 @@ def _read_group(characters: Bytes, at: Offsets, length: int) -> NDArray[np.int64
         digit = character - np.uint8(_ZERO)
         is_digit = digit < _BASE
         value = np.where(is_digit, value * _BASE + digit, value)
-        scale[character == _DOT] = 1
+        is_dot = character == _DOT
+        _insist(not np.any(is_dot) or column == length - 1 - _FRACTION_DIGITS, "form")
+        scale[is_dot] = 1
         sign[character == _MINUS] = -1
-        odd = ~is_digit & (character != _DOT) & (character != _MINUS)
+        odd = ~is_digit & ~is_dot & (character != _MINUS)
         _insist(not np.any(odd), "form")
     return value * scale * sign

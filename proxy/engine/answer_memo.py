@@ -1,7 +1,8 @@
 """Answers remembered as they were sent, for a dashboard that many open at once.
 
-Bounded in bytes and in time. Each answer says until when it may serve; a version that has changed
-since (a purge, a store found missing) makes it void.
+Bounded in bytes and in time. Each answer says until when it may serve. It is put with the version
+that held when its making began: one that has changed since (a store found missing) makes it void,
+and so does a purge.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 T = TypeVar("T")
+Version = tuple[int, int]
 
 _ENTRY_BYTES = 1_000
 _LARGEST_SHARE = 4
@@ -35,26 +37,31 @@ class AnswerMemo(Generic[T]):
     def __init__(self, max_bytes: int, max_age_ms: int) -> None:
         self._max_bytes = max_bytes
         self._max_age_ms = max_age_ms
-        self._answers: OrderedDict[Hashable, tuple[T, int, int, int]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, tuple[T, int, Version, int]] = OrderedDict()
+        self._clears = 0
         self.used_bytes = 0
 
-    def get(self, key: Hashable, version: int, now_ms: int) -> T | None:
-        """The answer, unless its time is over or `version` is another than when it was put."""
+    def version(self, known: int) -> Version:
+        """Of what an answer is made from now on; `known`: what else it depends on."""
+        return known, self._clears
+
+    def get(self, key: Hashable, version: Version, now_ms: int) -> T | None:
+        """The answer, unless its time is over or `version` is another than that it was put with."""
         found = self._answers.get(key)
         if found is None:
             return None
         answer, until_ms, known_version, _ = found
         if now_ms >= until_ms or version != known_version:
-            self._remove(key)
+            self.forget(key)
             return None
         self._answers.move_to_end(key)
         return answer
 
     def put(
-        self, key: Hashable, version: int, now_ms: int, until_ms: int, answer: T, size_bytes: int
+        self, key: Hashable, version: Version, now_ms: int, until_ms: int, answer: T, size_bytes: int
     ) -> None:
         """Remember an answer until `until_ms`, at most for the memo's own time."""
-        self._remove(key)
+        self.forget(key)
         size_bytes += _ENTRY_BYTES
         if size_bytes > self._max_bytes // _LARGEST_SHARE:
             return
@@ -62,14 +69,16 @@ class AnswerMemo(Generic[T]):
         self._answers[key] = (answer, until_ms, version, size_bytes)
         self.used_bytes += size_bytes
         while self.used_bytes > self._max_bytes:
-            self._remove(next(iter(self._answers)))
+            self.forget(next(iter(self._answers)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and what is being made at present too."""
         self._answers.clear()
+        self._clears += 1
         self.used_bytes = 0
 
-    def _remove(self, key: Hashable) -> None:
+    def forget(self, key: Hashable) -> None:
+        """Forget one answer."""
         found = self._answers.pop(key, None)
         if found is not None:
             self.used_bytes -= found[3]

@@ -14,7 +14,7 @@ from proxy.plan.partition import Run, without
 from proxy.telemetry.metrics import FLIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
 
 T = TypeVar("T")
 
@@ -76,11 +76,11 @@ class Flights(Generic[T]):
     """The fetches under way, by key."""
 
     def __init__(self) -> None:
-        self._under_way: dict[bytes, list[Flight[T]]] = {}
+        self._under_way: dict[Hashable, list[Flight[T]]] = {}
 
     def cover(
         self,
-        key: bytes,
+        key: Hashable,
         wanted: list[Run],
         split: Callable[[Run], list[Run]],
         fetch: Callable[[Run], Awaitable[T]],
@@ -106,7 +106,7 @@ class Flights(Generic[T]):
         """Let nobody else join what is under way: it may bring what has just been purged."""
         self._under_way = {}
 
-    def _start(self, key: bytes, run: Run, fetch: Callable[[Run], Awaitable[T]]) -> Flight[T]:
+    def _start(self, key: Hashable, run: Run, fetch: Callable[[Run], Awaitable[T]]) -> Flight[T]:
         async def fly() -> T:
             return await fetch(run)
 
@@ -116,7 +116,7 @@ class Flights(Generic[T]):
         task.add_done_callback(lambda done: self._land(key, flight, done))
         return flight
 
-    def _land(self, key: bytes, flight: Flight[T], task: asyncio.Task[T]) -> None:
+    def _land(self, key: Hashable, flight: Flight[T], task: asyncio.Task[T]) -> None:
         flights = self._under_way.get(key, [])
         if flight in flights:
             flights.remove(flight)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from proxy.model.query import CallerHeaders, RangeQuery
 
 PATH = "/api/v1/query_range"
+_REQUESTED, _HIT, _FETCHED = map(STEPS.labels, ("requested", "hit", "fetched"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,9 @@ class RangeQueries:
         return Fetched(indexed, answer.no_store, tuple(pieces))
 
 
-def _flight_key(plan: RangePlan) -> bytes:
-    """What a failure depends on as well: its text names positions, and each has its own patience."""
-    if plan.key is None:
-        return b""
-    return b"\0".join((plan.key.name, plan.query.timeout.encode(), plan.known.text.encode()))
+def _flight_key(plan: RangePlan) -> tuple[object, ...]:
+    """The key, and what only a failure depends on: `timeout`, and the positions in the text."""
+    return plan.key, plan.query.timeout, plan.known.text
 
 
 def _grid_of(plan: RangePlan, run: Run) -> Grid:
@@ -208,9 +207,9 @@ def _from_flight(plan: RangePlan, run: Run, brought: Fetched, as_text: bool) -> 
 
 def _count_steps(plan: RangePlan, hits: list[Hit]) -> None:
     hit_steps = sum(hit.run.steps for hit in hits)
-    STEPS.labels("requested").inc(plan.grid.steps)
-    STEPS.labels("hit").inc(hit_steps)
-    STEPS.labels("fetched").inc(plan.grid.steps - hit_steps)
+    _REQUESTED.inc(plan.grid.steps)
+    _HIT.inc(hit_steps)
+    _FETCHED.inc(plan.grid.steps - hit_steps)
 
 
 def _refuse_shifted_text(plan: RangePlan, speaks_of_positions: bool) -> None:

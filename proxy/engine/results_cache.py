@@ -6,9 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxy.codec.durations import parse_duration_ms
 from proxy.codec.join import join_pieces
 from proxy.codec.pieces import IndexedMatrix, make_piece
 from proxy.model.extent import Extent, ExtentId, Kept
+from proxy.model.query import first_value
 from proxy.plan.freshness import KeepPolicy, life_ms, reads_span, settled_steps
 from proxy.plan.holes import StoreWatch, Trust
 from proxy.plan.partition import Run
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_PIECES = 8
 """An extent of more pieces than this has them joined."""
+_FOREVER_MS = 1 << 62
 _ALIKE_MS = 600_000
 """Pieces that are joined expire with the first: their lives should end about together."""
 
@@ -119,10 +122,6 @@ class ResultsCache:
         Returns the pieces that were made, each with its steps in the fetched grid.
         """
         runs = list(self._runs_to_keep(plan, fetch))
-        if fetch.began_ms <= self._purged_ms:
-            NOT_KEPT.labels("purged").inc()
-            return []
-        STEPS.labels("kept").inc(sum(run.steps for run, _ in runs))
         if not runs:
             NOT_KEPT.labels("unsettled").inc()
             return []
@@ -132,6 +131,10 @@ class ResultsCache:
             runs,
             size_bytes,
         )
+        if fetch.began_ms <= self._purged_ms:  # asked last: the threads take their time
+            NOT_KEPT.labels("purged").inc()
+            return []
+        STEPS.labels("kept").inc(sum(run.steps for run, _ in runs))
         made = []
         for (run, is_recent), piece in zip(runs, pieces, strict=True):
             shared = dataclasses.replace(piece, series=self._store.intern(piece.series))
@@ -160,7 +163,7 @@ class ResultsCache:
             ended_ms=fetch.ended_ms,
             expires_ms=fetch.ended_ms + life_ms(self._policy, is_recent, piece.is_empty),
             pending_until_ms=fetch.ended_ms + self._policy.short_life_ms,
-            reads=reads_span(piece.grid, plan.known.traits),
+            reads=reads_span(piece.grid, plan.known.traits, _lookback_ms(plan)),
         )
 
     def _put(self, plan: RangePlan, new: Kept) -> None:
@@ -184,13 +187,15 @@ class ResultsCache:
 
     async def _join(self, extent_id: ExtentId, extent: Extent) -> None:
         """Join neighbouring pieces of an extent, unless it has changed meanwhile."""
-        runs = [run for run in _neighbours(extent.kept) if len(run) > 1]
-        joined = []
+        runs = [run for run in self._neighbours(extent.kept) if len(run) > 1]
+        joined: list[Piece] = []
         for run in runs:
             pieces = [kept.piece for kept in run]
             size_bytes = sum(piece.floats.text_bytes for piece in pieces)
             joined.append(await self._threads.run(join_pieces, pieces, size_bytes))
         if self._store.get(extent_id) is not extent:
+            return
+        if not all(self._serves_until_ms(kept) for run in runs for kept in run):
             return
         gone = {id(kept) for run in runs for kept in run}
         kept = [kept for kept in extent.kept if id(kept) not in gone]
@@ -198,16 +203,39 @@ class ResultsCache:
         kept.sort(key=lambda one: one.first_index)
         self._store.put(extent_id, dataclasses.replace(extent, kept=tuple(kept)))
 
+    def _neighbours(self, kept: tuple[Kept, ...]) -> list[list[Kept]]:
+        """Runs of pieces without a gap between them that are as good together as each by itself."""
+        runs: list[list[Kept]] = []
+        for one in kept:
+            if runs and self._may_join(runs[-1], one):
+                runs[-1].append(one)
+            else:
+                runs.append([one])
+        return runs
+
+    def _may_join(self, run: list[Kept], one: Kept) -> bool:
+        """Not when their lives end far apart, nor when a store was away between their fetches."""
+        last = run[-1]
+        if last.end_index != one.first_index or abs(one.expires_ms - last.expires_ms) >= _ALIKE_MS:
+            return False
+        trust = self._watch.trust(*_fetched([*run, one]), _reads([*run, one]))
+        return trust in {Trust.CONFIRMED, Trust.PENDING}
+
     def _joined(self, run: list[Kept], piece: Piece) -> Kept:
-        """A joined piece is as young and as doubtful as the worst of its parts."""
+        """A joined piece is as young and as doubtful as the worst of its parts.
+
+        Its fetch ended with the last of theirs; until that is confirmed it may serve as long as
+        each of them may.
+        """
+        began_ms, ended_ms = _fetched(run)
         return Kept(
             piece=dataclasses.replace(piece, series=self._store.intern(piece.series)),
             first_index=run[0].first_index,
-            began_ms=min(kept.began_ms for kept in run),
-            ended_ms=max(kept.ended_ms for kept in run),
+            began_ms=began_ms,
+            ended_ms=ended_ms,
             expires_ms=min(kept.expires_ms for kept in run),
-            pending_until_ms=min(kept.pending_until_ms for kept in run),
-            reads=(min(k.reads[0] for k in run), max(k.reads[1] for k in run)),
+            pending_until_ms=min(self._serves_until_ms(kept) for kept in run),
+            reads=_reads(run),
         )
 
 
@@ -215,18 +243,17 @@ def _overlap(one: Kept, other: Kept) -> bool:
     return one.first_index < other.end_index and other.first_index < one.end_index
 
 
-def _neighbours(kept: tuple[Kept, ...]) -> list[list[Kept]]:
-    """Runs of pieces without a gap between them whose lives end in the same minute."""
-    runs: list[list[Kept]] = []
-    for one in kept:
-        last = runs[-1][-1] if runs else None
-        is_next = last is not None and last.end_index == one.first_index
-        if is_next and last is not None and _alike(last, one):
-            runs[-1].append(one)
-        else:
-            runs.append([one])
-    return runs
+def _lookback_ms(plan: RangePlan) -> int:
+    """The lookback delta that the query asks for; a very long one where only Thanos can read it."""
+    text = first_value(plan.query.form, "lookback_delta")
+    given_ms = parse_duration_ms(text) if text else 0
+    return _FOREVER_MS if given_ms is None else given_ms
 
 
-def _alike(one: Kept, other: Kept) -> bool:
-    return abs(one.expires_ms - other.expires_ms) < _ALIKE_MS
+def _fetched(run: list[Kept]) -> tuple[int, int]:
+    """From the begin of the first of their fetches to the end of the last."""
+    return min(kept.began_ms for kept in run), max(kept.ended_ms for kept in run)
+
+
+def _reads(run: list[Kept]) -> tuple[int, int]:
+    return min(kept.reads[0] for kept in run), max(kept.reads[1] for kept in run)

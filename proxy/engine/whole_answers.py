@@ -17,7 +17,7 @@ from proxy.telemetry.metrics import NOT_KEPT
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from proxy.engine.answer_memo import AnswerMemo
+    from proxy.engine.answer_memo import AnswerMemo, Version
     from proxy.engine.ports import Clock
     from proxy.plan.cache_key import CacheKey
     from proxy.plan.holes import StoreWatch
@@ -47,12 +47,11 @@ class WholeAnswers:
         self._clock = clock
         self._short_life_ms = short_life_ms
         self._flights: Flights[UpstreamAnswer] = Flights()
-        self._purged_ms = -1
 
     def clear(self) -> None:
         """Forget all answers, those that are being fetched too."""
         self._memo.clear()
-        self._purged_ms = self._clock.monotonic_ms()
+        self._flights.forget()
 
     async def get(
         self,
@@ -77,20 +76,24 @@ class WholeAnswers:
             return WholeAnswer(known.body, known.content_type, known.no_store, "hit")
 
         async def fly(_run: Run) -> UpstreamAnswer:
-            began_ms = self._clock.monotonic_ms()
+            version = self._version
             answer = await fetch()
-            self._remember(key, answer, life_ms if began_ms > self._purged_ms else 0)
+            self._remember(key, version, answer, life_ms)
             return answer
 
         flights = Flights[UpstreamAnswer]() if refresh else self._flights
         (share,) = flights.cover(key.full, [_ALL], lambda run: [run], fly)
-        answer = await share.flight.join()
+        answer = await share.join()
         return WholeAnswer(answer.body, answer.content_type, answer.no_store, "miss")
 
-    def _remembered(self, key: CacheKey) -> UpstreamAnswer | None:
-        return self._memo.get(key.full, self._watch.version, self._clock.monotonic_ms())
+    @property
+    def _version(self) -> Version:
+        return self._memo.version(self._watch.version)
 
-    def _remember(self, key: CacheKey, answer: UpstreamAnswer, life_ms: int) -> None:
+    def _remembered(self, key: CacheKey) -> UpstreamAnswer | None:
+        return self._memo.get(key.full, self._version, self._clock.monotonic_ms())
+
+    def _remember(self, key: CacheKey, version: Version, answer: UpstreamAnswer, life_ms: int) -> None:
         """As long as a store is away, no longer than an unconfirmed piece."""
         if answer.no_store:
             NOT_KEPT.labels("no_store").inc()
@@ -99,4 +102,4 @@ class WholeAnswers:
             now_ms = self._clock.monotonic_ms()
             life_ms = min(life_ms, self._short_life_ms) if self._watch.away else life_ms
             until_ms = now_ms + life_ms
-            self._memo.put(key.full, self._watch.version, now_ms, until_ms, answer, len(answer.body))
+            self._memo.put(key.full, version, now_ms, until_ms, answer, len(answer.body))

@@ -47,10 +47,13 @@ def life_ms(policy: KeepPolicy, is_recent: bool, is_empty: bool) -> int:
     return min(life, policy.empty_life_ms) if is_empty else life
 
 
-def reads_span(grid: Grid, traits: Traits) -> tuple[int, int]:
-    """The earliest and latest time (ms) of the data that the steps may read."""
+def reads_span(grid: Grid, traits: Traits, lookback_ms: int = 0) -> tuple[int, int]:
+    """The earliest and latest time (ms) of the data that the steps may read.
+
+    lookback_ms: what the query itself asks for, where that is more than Thanos's own.
+    """
     earliest = grid.start_ms - traits.look_behind_ms
     latest = grid.last_ms + traits.look_ahead_ms
     for first, last in traits.at_spans_ms:
         earliest, latest = min(earliest, first), max(latest, last)
-    return earliest - _LOOKBACK_MS, latest
+    return earliest - max(_LOOKBACK_MS, lookback_ms), latest

@@ -118,9 +118,7 @@ class StoreWatch:
         """The kinds of store that are missed at present."""
         return [o.kind for o in self._outages if o.until_ms == _FOREVER_MS]
 
-    def _compare(
-        self, kind: str, expected: _Expected, found: list[Store], ended_ms: int
-    ) -> None:
+    def _compare(self, kind: str, expected: _Expected, found: list[Store], ended_ms: int) -> None:
         """Open or close an outage. A store that moved since the last look was away in between."""
         if len(found) < expected.count:
             self._open(kind, expected, len(found), ended_ms)

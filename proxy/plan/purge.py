@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Purge:
     """What to remove: all that every given member matches; nothing given matches everything.
 
-    tenant: (header name, value), the header being one of those that keys vary by.
+    tenant: (header name, value); without effect where keys do not vary by that header.
     reads: earliest and latest time (ms) of data that has changed.
     metric: a metric that has changed.
     """
@@ -32,7 +32,7 @@ def matches(extent: Extent, purge: Purge) -> bool:
 
 
 def _is_of_tenant(extent: Extent, purge: Purge) -> bool:
-    if purge.tenant is None:
+    if purge.tenant is None or purge.tenant[0] not in purge.vary_names:
         return True
     name, _ = purge.tenant
     wanted = vary_fields([purge.tenant], (name,))[0]

@@ -22,8 +22,8 @@ class MemoryStore:
     """Implements `engine.ports.ExtentStore`. Used from the event loop only.
 
     max_bytes: the bound on extents and the series lists that they share.
-    max_share: an extent larger than this share of it is not kept, so that one query cannot push
-        out everything else.
+    max_share: an extent larger than this share of it, its series lists included, is not kept, so
+        that one query cannot push out everything else.
     """
 
     def __init__(self, max_bytes: int, max_share: float) -> None:
@@ -51,12 +51,12 @@ class MemoryStore:
         """Keep an extent in place of what was there; False when it is too large."""
         self.remove(extent_id)
         size_bytes = extent.size_bytes + _ENTRY_BYTES
-        if size_bytes > self._max_extent_bytes:
+        if size_bytes + _lists_bytes(extent) > self._max_extent_bytes:
             CACHE_REFUSED.labels("too_large").inc()
             return False
         self._extents[extent_id] = (extent, size_bytes)
         self.used_bytes += size_bytes + self._count_lists(extent, +1)
-        while self.used_bytes > self._max_bytes and len(self._extents) > 1:
+        while self.used_bytes > self._max_bytes:
             CACHE_EVICTED.inc()
             self.remove(next(iter(self._extents)))
         CACHE_BYTES.set(self.used_bytes)
@@ -91,3 +91,8 @@ class MemoryStore:
             if before + change == 0:
                 del self._lists[id(series)]
         return bytes_
+
+
+def _lists_bytes(extent: Extent) -> int:
+    lists = {id(kept.piece.series): kept.piece.series for kept in extent.kept}
+    return sum(series.size_bytes for series in lists.values())

@@ -41,7 +41,7 @@ def test_a_default_in_the_table_is_the_one_that_is_used() -> None:
 
 
 def test_only_what_stands_between_the_comments_is_written() -> None:
-    assert with_tables(SMALL, {"t": "new\n"}) == SMALL.replace("old", "new")
+    assert with_tables(SMALL, {"t": "new\n"}) == SMALL.replace("old", "\nnew\n")
 
 
 def test_writing_twice_changes_nothing_more() -> None:

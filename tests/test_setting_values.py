@@ -1,0 +1,60 @@
+"""Values of settings as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxy import setting_values as values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "value"),
+    [
+        (values.duration_ms, "1h30m", 5_400_000),
+        (values.duration_ms, "0", 0),
+        (values.signed_duration_ms, "-1s", -1000),
+        (values.size_bytes, "512MB", 512 << 20),
+        (values.size_bytes, "1GiB", 1 << 30),
+        (values.size_bytes, "10", 10),
+        (values.boolean, "True", True),
+        (values.boolean, "0", False),
+        (values.count, "0", 0),
+        (values.positive, "7", 7),
+        (values.share, "0.5", 0.5),
+        (values.url, "http://thanos-query:10902", "http://thanos-query:10902"),
+        (values.level_name, "warn", "warn"),
+    ],
+)
+def test_a_value_is_read(parse: Callable[[str], Any], text: str, value: object) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (values.duration_ms, "-1s"),
+        (values.duration_ms, "soon"),
+        (values.size_bytes, "10 parsecs"),
+        (values.boolean, "yes"),
+        (values.count, "-1"),
+        (values.count, "٣"),
+        (values.positive, "0"),
+        (values.share, "0"),
+        (values.share, "1.5"),
+        (values.share, "x"),
+        (values.url, "thanos:10902"),
+        (values.url, "http://"),
+        (values.url, "http://h/?q=1"),
+        (values.level_name, "loud"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_a_reason(
+    parse: Callable[[str], Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=r"expected|could not convert|invalid"):
+        parse(text)
