@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy.settings import WITHOUT_EFFECT, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -25,9 +28,7 @@ NO_DEFAULT = "none"
 
 def tables() -> dict[str, str]:
     """The text of every generated table, by the name in its comments."""
-    settings = [
-        (f"`--{row['flag']}`", _default_text(row["default"]), row["meaning"]) for row in rows()
-    ]
+    settings = [(f"`--{row['flag']}`", _default_text(row["default"]), row["meaning"]) for row in rows()]
     idle = [(f"`--{flag}`", reason) for flag, reason in WITHOUT_EFFECT.items()]
     return {
         "settings": _table(("flag", "default", "meaning"), settings),

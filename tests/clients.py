@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
 import orjson
-from multidict import CIMultiDictProxy
 from yarl import URL
 
 from proxy.app import App, start
 from proxy.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from multidict import CIMultiDictProxy
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -25,7 +28,7 @@ RANGE = "/api/v1/query_range"
 QUERY = {"query": "a", "start": "0", "end": "10800", "step": "600"}
 """Three hours: three splits of an hour, and a fourth for the step that lies on the last cut."""
 
-WITHOUT_CACHE = {
+WITHOUT_CACHE: dict[str, Any] = {
     "cache_config": "{type: IN-MEMORY, config: {max_size: 0B}}",
     "stores_interval_ms": 0,
 }

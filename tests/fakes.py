@@ -11,7 +11,7 @@ import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -19,9 +19,11 @@ from aiohttp import web
 from proxy.codec.durations import parse_duration_ms, parse_time_ms
 from proxy.engine.ports import UpstreamAnswer
 from proxy.model.grid import Grid
-from proxy.model.query import CallerHeaders
-from proxy.plan.holes import Store
 from tests.bodies import SeriesPoints, body_of
+
+if TYPE_CHECKING:
+    from proxy.model.query import CallerHeaders
+    from proxy.plan.holes import Store
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -123,7 +125,8 @@ def after(delay_s: float, then: Behaviour) -> Behaviour:
 
 async def never(_asked: Asked, _request: web.BaseRequest) -> web.StreamResponse:
     """No answer, as long as somebody waits for one."""
-    return await asyncio.get_running_loop().create_future()
+    await asyncio.Event().wait()
+    raise AssertionError("nobody ends this")
 
 
 def gzipped(body: bytes, status: int = 200) -> Behaviour:

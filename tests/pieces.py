@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import settings
 
 from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.pieces import IndexedMatrix, index_matrix, make_piece
@@ -12,6 +13,8 @@ from proxy.model.piece import Fragments, Piece
 from tests.bodies import SeriesPoints, body_of
 
 FOREVER_MS = 1 << 60
+FEWER = settings(max_examples=max(settings.default.max_examples // 3, 1))
+"""For a second look at what another property of the same file draws in full."""
 
 
 def indexed(series: SeriesPoints, grid: Grid, warnings: tuple[str, ...] = ()) -> IndexedMatrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -14,6 +14,9 @@ from proxy.config import SettingError, Settings
 from proxy.model.grid import Grid
 from tests.clients import WITHOUT_CACHE, Proxy, range_path, running
 from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, never
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 LOOPBACK = "127.0.0.1:0"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.config import WITHOUT_EFFECT, Settings, SettingError, load_settings, rows
+from proxy.config import WITHOUT_EFFECT, SettingError, Settings, load_settings, rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOUR_MS = 3_600_000
 

@@ -10,8 +10,8 @@ import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -20,6 +20,9 @@ from proxy.__main__ import main
 from proxy.model.grid import Grid
 from tests.clients import Answer, range_path
 from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 ARGUMENTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
@@ -17,6 +17,9 @@ from proxy.api.forms import (
     read_form,
 )
 from tests.clients import FORM, raw_exchange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 class Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
@@ -21,6 +21,9 @@ from tests.fakes import (
     never,
     reply,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 JSON_ANSWER = b'{"status":"success","data":{}}'
 MEGABYTE = 1 << 20

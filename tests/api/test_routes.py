@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -18,6 +17,9 @@ from proxy.errors import BadDataError, LimitError, QueryError, UpstreamAnswerErr
 from proxy.telemetry.metrics import IN_FLIGHT, REGISTRY
 from tests.clients import raw_exchange
 from tests.fakes import ERROR_JSON
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 POLICY = ResponsePolicy(gzip=True, cors=True)
 
@@ -37,7 +39,8 @@ class Failing:
             await response.write(self.said)
         if self.error:
             raise self.error
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this")
 
 
 async def named(request: web.BaseRequest) -> web.StreamResponse:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from yarl import URL
 
 from tests.clients import FORM, Proxy, range_path, raw_exchange
-from tests.fakes import FakeUpstream
+
+if TYPE_CHECKING:
+    from tests.fakes import FakeUpstream
 
 NOT_HTTP = {
     "no HTTP at all": b"hello\r\n\r\n",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from proxy.api.slow_log import log_slow_query
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_a_slow_query_names_the_panel_that_asked(caplog: pytest.LogCaptureFixture) -> None:

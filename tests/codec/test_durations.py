@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 from fractions import Fraction
 
@@ -99,7 +99,7 @@ def test_times_of_both_forms_are_read(text: str, time_ms: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " 1", "1 ", "now", "NaN", "Inf", "-inf", "infinity", "1_000", "0x10", "0x1p4", "١",
+        "", " 1", "1 ", "now", "NaN", "Inf", "-inf", "infinity", "1_000", "0x10", "0x1p4", "\u0661",
         "1e400", "1e11", "9999999999999", "2023-11-14", "2023-11-14 22:13:20Z",
         "2023-11-14T22:13:20", "2023-11-14T22:13:60Z", "2023-02-30T00:00:00Z",
         "2023-11-14T22:13:20.1234Z", "2023-11-14T22:13:20,5Z", "2023-11-14t22:13:20z",
@@ -110,11 +110,11 @@ def test_times_that_thanos_must_judge_are_left_to_it(text: str) -> None:
     assert parse_time_ms(text) is None
 
 
-@given(st.datetimes(datetime.datetime(1900, 1, 1), datetime.datetime(2200, 1, 1)))
-def test_rfc_3339_text_is_the_moment_that_it_names(moment: datetime.datetime) -> None:
+@given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)))  # noqa: DTZ001
+def test_rfc_3339_text_is_the_moment_that_it_names(moment: dt.datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    epoch = datetime.datetime(1970, 1, 1)
-    expected = (moment - epoch) // datetime.timedelta(milliseconds=1)
+    epoch = dt.datetime(1970, 1, 1)  # noqa: DTZ001
+    expected = (moment - epoch) // dt.timedelta(milliseconds=1)
     assert parse_time_ms(f"{moment.isoformat(timespec='milliseconds')}Z") == expected
 
 
@@ -158,7 +158,7 @@ def test_durations_of_both_forms_are_read(text: str, duration_ms: int) -> None:
     "text",
     [
         "", " ", "5 m", "5M", "m", "1m1h", "1h1h", "-5m", "1.5h", "5m ", "NaN", "Inf", "1e400",
-        "1_0", "0x5", "5µs", "5ns", "99999999y", "1e-9", "0.0001", "5m\n", "٥m",
+        "1_0", "0x5", "5µs", "5ns", "99999999y", "1e-9", "0.0001", "5m\n", "\u0665m",
     ],
 )  # fmt: skip
 def test_durations_that_thanos_must_judge_are_left_to_it(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,5 +52,5 @@ def test_what_looks_like_structure_inside_a_label_is_only_text() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a":}', b"{'a':'b'}", b'{"a":"\xff"}'])
 def test_what_is_not_json_is_refused(text: bytes) -> None:
-    with pytest.raises(ValueError, match="JSON|str|char|end"):
+    with pytest.raises(orjson.JSONDecodeError):
         sort_key(text)

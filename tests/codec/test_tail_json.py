@@ -11,7 +11,10 @@ from proxy.codec.tail_json import encode_tail, merge_stats, parse_tail
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.matrix import Tail
 
-STATS = b'{"timings":{"evalTotalTime":0.5,"execTotalTime":1},"samples":{"totalQueryableSamples":7,"peakSamples":5}}'
+STATS = (
+    b'{"timings":{"evalTotalTime":0.5,"execTotalTime":1},'
+    b'"samples":{"totalQueryableSamples":7,"peakSamples":5}}'
+)
 
 
 def stats(seconds: float, total: int, peak: int) -> bytes:
@@ -39,7 +42,9 @@ def test_a_tail_is_written_as_it_was_read(text: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(["warnings", "infos"]), st.lists(st.text(), min_size=1)))
 def test_notes_survive_writing_and_reading(notes: dict[str, list[str]]) -> None:
-    ordered = {name: tuple(notes[name]) for name in ("warnings", "infos") if name in notes}
+    ordered: dict[str, tuple[str, ...]] = {
+        name: tuple(notes[name]) for name in ("warnings", "infos") if name in notes
+    }
     tail = Tail({"analysis": b"{}"}, ordered)
     assert parse_tail(encode_tail(tail)) == tail
 

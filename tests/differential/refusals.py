@@ -76,7 +76,7 @@ VALUES: dict[str, tuple[str | None, ...]] = {
 }
 """Parameter to what it is replaced by; None takes it away."""
 
-STEP_S = 60
+STEP_S = 600
 
 
 def odd_parameters(data: Window) -> dict[str, Request]:

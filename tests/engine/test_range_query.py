@@ -135,7 +135,8 @@ async def test_one_failed_split_fails_the_query_and_cancels_the_others(failure: 
         if asked.grid.start_ms == HOUR_MS:
             await asyncio.sleep(0.01)
             raise failure
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this")
 
     upstream = MemoryUpstream(second_fails)
     with pytest.raises(type(failure)) as caught:
@@ -155,7 +156,8 @@ async def test_a_body_that_is_no_matrix_fails_the_query() -> None:
 
 async def test_a_cancelled_query_leaves_no_request_behind() -> None:
     async def forever(_asked: Asked) -> UpstreamAnswer:
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this")
 
     upstream = MemoryUpstream(forever)
     task = asyncio.create_task(run(upstream))

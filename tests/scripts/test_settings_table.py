@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.config import load_settings
 from proxy.settings import WITHOUT_EFFECT, rows
 from scripts.settings_table import README, main, stale_tables, tables, with_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMALL = "above\n<!-- t: begin -->\nold\n<!-- t: end -->\nbelow\n"
 

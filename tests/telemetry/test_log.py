@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.telemetry.log import LOG, LogfmtFormatter, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FIELD = re.compile(r'([a-zA-Z_]+)=("(?:[^"\\]|\\.)*"|[^" =]*)(?: |$)')
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -76,13 +78,13 @@ def test_values_are_quoted_where_they_must_be(value: str, written: str) -> None:
 
 
 def test_a_trace_stays_on_the_line_of_its_error() -> None:
-    try:
-        raise ValueError("inner\nlines")
-    except ValueError:
-        record = LOG.makeRecord("thanoxy", logging.ERROR, "f", 1, "failed", (), sys.exc_info())
+    with pytest.raises(ValueError, match="inner") as caught:
+        int("inner\nlines")
+    trace = (caught.type, caught.value, caught.tb)
+    record = LOG.makeRecord("thanoxy", logging.ERROR, "f", 1, "failed", (), trace)
     line = LogfmtFormatter().format(record)
     assert "\n" not in line
-    assert read(line)["trace"].endswith("ValueError: inner\nlines")
+    assert read(line)["trace"].splitlines()[0] == "Traceback (most recent call last):"
 
 
 @pytest.mark.parametrize(
