@@ -45,7 +45,7 @@ unit: $(VENV)/.test ## the tests that need no real server
 
 check: $(VENV)/.check ## format, lint, types, layers, generated code; says all that is wrong
 	@failed=; \
-	for step in "ruff format --check --quiet" "ruff check" mypy lint-imports "python scripts/generate_pb.py --check"; do \
+	for step in "ruff format --check --quiet" "ruff check" mypy lint-imports "python scripts/generate_pb.py --check" "python -m scripts.settings_table --check"; do \
 	  echo "── $$step"; $(VENV)/bin/$$step || failed="$$failed  $$step\n"; \
 	done; \
 	test -z "$$failed" || { printf "make check: failed:\n$$failed"; exit 1; }
@@ -59,9 +59,10 @@ fuzz: $(VENV)/.test ## N=5000 random queries, thanoxy against Thanos; SEED=… r
 	$(PY) -m pytest tests/differential --cases=$(N) \
 	  --seed=$(or $(SEED),$(shell date +%s)) --hypothesis-profile=deep -o faulthandler_timeout=0 $(ARGS)
 
-bench: $(VENV)/.test ## the claims of the README, measured
-	$(PY) scripts/real_servers.py thanos
-	$(PY) -m pytest benchmarks -o faulthandler_timeout=0 $(ARGS)
+bench: $(VENV)/.test ## every stage by itself, in ns a point; saved, COMPARE=0001 shows what changed
+	$(PY) -m pytest benchmarks/stages -o faulthandler_timeout=0 --benchmark-autosave \
+	  $(if $(COMPARE),--benchmark-compare=$(COMPARE),--benchmark-quiet) $(ARGS)
+	$(PY) -m benchmarks.table $(if $(COMPARE),--against=$(COMPARE))
 
 coverage: $(VENV)/.test ## all tests, with the lines and branches that none of them reached
 	$(PY) scripts/real_servers.py thanos

@@ -17,7 +17,7 @@ def main() -> int:
     """The command `thanoxy`. Settings that cannot be used end it with one line."""
     try:
         settings, idle = load_settings(sys.argv[1:], os.environ)
-        configure(settings.log_level)
+        configure(settings.log_level, settings.log_format)
         tune_allocator()
         for line in idle:
             LOG.warning(line)

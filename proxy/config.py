@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from proxy import __version__
 from proxy.setting_values import SettingError, boolean
 from proxy.settings import WITHOUT_EFFECT, Settings, rows
 
@@ -60,6 +61,8 @@ class _Parser(argparse.ArgumentParser):
 def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
     """Flags as given, in kingpin's forms: `--flag=value`, `--flag value`, `--[no-]flag`."""
     parser = _Parser(prog="thanoxy", allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    version = f"thanoxy {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print it and leave")
     parser.add_argument("--config.file", metavar="FILE", help="settings as TOML")
     for row in rows():
         text = f"{row['meaning']} [{row['default']}]"

@@ -65,6 +65,12 @@ def url(text: str) -> str:
     return text
 
 
+def log_format(text: str) -> str:
+    if text not in {"logfmt", "json"}:
+        raise ValueError("logfmt or json is expected")
+    return text
+
+
 def level_name(text: str) -> str:
     if text not in {"debug", "info", "warn", "error"}:
         raise ValueError("debug, info, warn or error is expected")

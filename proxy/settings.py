@@ -14,6 +14,7 @@ from proxy.setting_values import (
     count,
     duration_ms,
     level_name,
+    log_format,
     positive,
     share,
     signed_duration_ms,
@@ -63,6 +64,10 @@ class Settings:
     max_retries_per_request: int = setting(
         "query-range.max-retries-per-request", "5", count,
         "attempts for each request (connection errors, 502, 503 without error JSON, 504)",
+    )  # fmt: skip
+    max_query_length_ms: int = setting(
+        "query-range.max-query-length", "0", duration_ms,
+        "refuse range queries over a longer time; 0 has no limit",
     )  # fmt: skip
     align_range_with_step: bool = setting(
         "query-range.align-range-with-step", "false", boolean,
@@ -184,6 +189,7 @@ class Settings:
     disable_cors: bool = setting(
         "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
     )
+    log_format: str = setting("log.format", "logfmt", log_format, "logfmt or json")
     log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
 
 
@@ -192,6 +198,20 @@ WITHOUT_EFFECT = {
     "query-range.partial-response": "the client's parameter and Thanos Query's default decide",
     "labels.partial-response": "the client's parameter and Thanos Query's default decide",
     "labels.default-time-range": "Thanos Query's default is kept",
+    "query-range.min-split-interval": "queries are cut at one interval",
+    "query-range.max-split-interval": "queries are cut at one interval",
+    "query-range.horizontal-shards": "queries are cut at one interval",
+    "labels.response-cache-config": "see cache.metadata-life",
+    "labels.response-cache-config-file": "see cache.metadata-life",
+    "labels.response-cache-max-freshness": "see cache.metadata-life",
+    "query-frontend.org-id-header": "name the header in cache.vary-headers",
+    "query-frontend.force-query-stats": "clients ask for stats themselves",
+    "query-frontend.slow-query-logs-user-header": "slow queries are logged without a user",
+    "request.logging-config": "see query-frontend.log-queries-longer-than",
+    "request.logging-config-file": "see query-frontend.log-queries-longer-than",
+    "tracing.config": "tracing headers travel on; thanoxy itself sends no spans",
+    "tracing.config-file": "tracing headers travel on; thanoxy itself sends no spans",
+    "query-frontend.downstream-tripper-config-file": "see the upstream.* settings",
     "labels.split-interval": "label queries are not split",
     "labels.max-query-parallelism": "label queries are not split",
     "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",

@@ -77,6 +77,7 @@ def build_engine(
         settings.max_splits,
         settings.align_range_with_step,
         keep=config.max_bytes > 0,
+        max_length_ms=settings.max_query_length_ms,
     )
     whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
         settings.memo_bytes, max(settings.metadata_life_ms, settings.instant_life_ms)

@@ -123,6 +123,16 @@ def after(delay_s: float, then: Behaviour) -> Behaviour:
     return behave
 
 
+def held(gate: asyncio.Event, then: Behaviour) -> Behaviour:
+    """The same, as soon as the gate opens."""
+
+    async def behave(asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
+        await gate.wait()
+        return await then(asked, request)
+
+    return behave
+
+
 async def never(_asked: Asked, _request: web.BaseRequest) -> web.StreamResponse:
     """No answer, as long as somebody waits for one."""
     await asyncio.Event().wait()

@@ -19,7 +19,7 @@ import pytest
 from proxy.__main__ import main
 from proxy.model.grid import Grid
 from tests.clients import Answer, range_path
-from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, reply
+from tests.fakes import FakeUpstream, always, fake_upstream, held, matrix, matrix_body, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -82,15 +82,19 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 async def test_a_running_request_finishes_after_the_signal_and_the_exit_code_is_0(
     upstream: FakeUpstream, number: signal.Signals
 ) -> None:
-    upstream.script = always(after(0.5, matrix()))
+    gate = asyncio.Event()
+    upstream.script = always(held(gate, matrix()))
     downstream = f"--query-frontend.downstream-url={upstream.url}"
     async with started(*ARGUMENTS, downstream) as (process, url):
         asking = asyncio.create_task(get(url + range_path()))
         await upstream.until(lambda: len(upstream.asked) == 4)
         process.send_signal(number)
-        await asyncio.sleep(0.2)
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await get(f"{url}/-/healthy")
+        async with asyncio.timeout(10):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                while True:
+                    await get(f"{url}/-/healthy")
+        assert process.returncode is None
+        gate.set()
         answer = await asking
         code, errors = await ended(process)
     assert answer.body == matrix_body(Grid(0, 600_000, 19))

@@ -27,7 +27,8 @@ EXPRESSIONS = {
     "a quantile": (
         "histogram_quantile(0.99, sum by (le, handler) (rate("
         'http_request_duration_seconds_bucket{cluster="eu-west-1",namespace="production",job="shop"}[5m])))'
-        ' / on (handler) group_left () sum by (handler) (rate(http_requests_total{job="shop"}[5m] offset 1d))'
+        " / on (handler) group_left () sum by (handler)"
+        ' (rate(http_requests_total{job="shop"}[5m] offset 1d))'
     ),
     "made constant": 'max_over_time(up{job="shop"}[step()] @ end()) - up @ start() offset 1h',
     "500 pods": f'sum by (pod) (rate(container_cpu_usage_seconds_total{{pod=~"{_PODS}"}}[5m]))',

@@ -50,7 +50,7 @@ class QueryRangeEndpoint:
         control = cache_control(request)
         plan = self._plan(request, read, control)
         if plan is None or plan.whole:
-            reason = plan.whole if plan else "Thanos reads the parameters"
+            reason = plan.whole if plan else _unplanned(control)
             return await self._whole(request, read, reason)
         try:
             return await self._answer(request, plan, control)
@@ -111,6 +111,12 @@ class QueryRangeEndpoint:
 
 def _memo_key(plan: RangePlan, is_gzip: bool) -> tuple[object, ...]:
     return plan.key, plan.grid, is_gzip
+
+
+def _unplanned(control: CacheControl) -> str:
+    if control is CacheControl.NO_STORE:
+        return "the request says no-store"
+    return "Thanos reads the parameters"
 
 
 def _held(answer: RangeAnswer, plan: RangePlan) -> str:

@@ -66,6 +66,8 @@ class Router:
         try:
             response = await self._answer(found.endpoint, request)
             code = response.status
+            if not response.prepared:
+                response.headers["Server"] = "thanoxy"
             return response
         finally:
             took_s = time.perf_counter() - begin

@@ -46,9 +46,10 @@ class JsonRequestHandler(RequestHandler):
 
 
 def _sentence(message: str | None) -> str:
-    first = (message or "").strip().splitlines()
+    """Aiohttp's own words up to where it quotes what it got."""
+    first = (message or "").strip().partition("\n")[0].partition("bytearray(")[0]
     return (
-        f"this is not a valid HTTP request: {first[0].rstrip(':')}"
+        f"this is not a valid HTTP request: {first.strip(' :')}"
         if first
         else "not a valid HTTP request"
     )

@@ -18,7 +18,6 @@ from proxy.codec.tail_json import encode_tail
 from proxy.model.piece import Fragments
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from proxy.merge.matrices import JoinedMatrix, Part

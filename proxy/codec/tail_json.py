@@ -26,13 +26,18 @@ def parse_tail(text: bytes) -> Tail:
     """
     try:
         answer: dict[str, Any] = orjson.loads(_OPEN + text)
-        extras = {n: orjson.dumps(v) for n, v in answer.pop("data").items() if n != "result"}
+        extras = {n: _text(v) for n, v in answer.pop("data").items() if n != "result"}
         notes = {n: answer.pop(n) for n in _NOTES if answer.get(n)}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise BadUpstreamAnswerError("the upstream's answer is truncated or not JSON") from error
     if answer.keys() - set(_NOTES) or not all(map(_is_list_of_texts, notes.values())):
         raise BadUpstreamAnswerError(f"the upstream's answer has unknown members: {sorted(answer)}")
     return Tail(extras, {name: tuple(texts) for name, texts in notes.items()})
+
+
+def _text(value: object) -> bytes:
+    """JSON in no more memory than it needs: orjson's own result keeps its 4 KiB buffer."""
+    return bytes(memoryview(orjson.dumps(value)))
 
 
 def _is_list_of_texts(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -24,11 +25,14 @@ from proxy.plan.split import split_grid
 from proxy.telemetry.metrics import NOT_KEPT, SPLITS, STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.engine.ports import Clock, Threads, Upstream
     from proxy.model.piece import Piece
     from proxy.model.query import CallerHeaders, RangeQuery
 
 PATH = "/api/v1/query_range"
+_POSITION = re.compile(r"\(\d+:\d+\)")
 _REQUESTED, _HIT, _FETCHED = map(STEPS.labels, ("requested", "hit", "fetched"))
 
 
@@ -108,7 +112,7 @@ class RangeQueries:
             parts += _from_flight(plan, share.run, brought, as_text)
         parts.sort(key=lambda part: part[0])
         joined = join_matrices([part for _, part in parts], sort_key, merge_stats)
-        _refuse_shifted_text(plan, bool(joined.tail.notes))
+        _refuse_shifted_text(plan, _name_positions(joined.tail.notes))
         return RangeAnswer(
             matrix=joined,
             no_store=any(brought.no_store for _, brought in fetched),
@@ -210,6 +214,11 @@ def _count_steps(plan: RangePlan, hits: list[Hit]) -> None:
     _REQUESTED.inc(plan.grid.steps)
     _HIT.inc(hit_steps)
     _FETCHED.inc(plan.grid.steps - hit_steps)
+
+
+def _name_positions(notes: Mapping[str, tuple[str, ...]]) -> bool:
+    """Prometheus ends annotations with line and column, `(1:6)`; Thanos does not."""
+    return any(_POSITION.search(text) for texts in notes.values() for text in texts)
 
 
 def _refuse_shifted_text(plan: RangePlan, speaks_of_positions: bool) -> None:

@@ -45,7 +45,7 @@ class SeriesList:
     @property
     def size_bytes(self) -> int:
         """Labels' text, the openings derived from it, and the objects that hold them."""
-        return sum(len(metric) for metric in self.metrics) * 2 + len(self.metrics) * 250 + 300
+        return sum(len(metric) for metric in self.metrics) * 2 + len(self.metrics) * 190 + 300
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from proxy.model.query import RangeQuery, first_value
 from proxy.plan.align import align_with_step
 from proxy.plan.cache_key import CacheKey, range_key
 from proxy.plan.expression import Expression, understand
+from proxy.plan.limits import check_length
 from proxy.plan.split import split_grid
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class SplitPolicy:
     max_splits: int
     align: bool = False
     keep: bool = False
+    max_length_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,12 @@ class RangePlan:
 
 
 def plan_range(query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = ()) -> RangePlan:
-    """Decide how to ask. Every doubt ends in "whole". `caller`: see `cache_key.vary_fields`."""
+    """Decide how to ask. Every doubt ends in "whole". `caller`: see `cache_key.vary_fields`.
+
+    Raises:
+        BadDataError: the query is beyond a limit.
+    """
+    check_length(query, policy.max_length_ms)
     asked, query = query, align_with_step(query) if policy.align else query
     grid = query.grid
     splits = _count_splits(grid, policy.interval_ms)

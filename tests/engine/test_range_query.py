@@ -178,12 +178,12 @@ async def test_an_expression_is_made_constant_before_it_is_cut() -> None:
 
 async def test_warnings_name_positions_so_a_changed_text_is_asked_for_whole() -> None:
     async def warns(asked: Asked) -> UpstreamAnswer:
-        return UpstreamAnswer(matrix_body(asked.grid, warnings=("at char 5",)), no_store=False)
+        return UpstreamAnswer(matrix_body(asked.grid, warnings=("at (1:5)",)), no_store=False)
 
     with pytest.raises(NotSplittableError):
         await run(MemoryUpstream(warns), FROZEN)
     answer = await run(MemoryUpstream(warns), QUERY)
-    assert answer.matrix.tail.notes == {"warnings": ("at char 5",)}
+    assert answer.matrix.tail.notes == {"warnings": ("at (1:5)",)}
 
 
 @pytest.mark.parametrize(

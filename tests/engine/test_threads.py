@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,32 +42,41 @@ async def test_a_failure_reaches_the_one_who_asked(threads: WorkerThreads, size_
 
 
 async def test_the_event_loop_turns_while_threads_work(threads: WorkerThreads) -> None:
-    begin = time.perf_counter()
-    slow = asyncio.create_task(threads.run(time.sleep, 0.1, 10**6))
-    await asyncio.sleep(0.001)
+    gate = threading.Event()
+    slow = asyncio.create_task(threads.run(gate.wait, 10, 10**6))
+    await asyncio.sleep(0.01)
     assert not slow.done()
-    await slow
-    assert time.perf_counter() - begin < 5
+    gate.set()
+    assert await slow
 
 
 async def test_who_does_not_want_the_result_any_more_does_not_wait(threads: WorkerThreads) -> None:
-    slow = asyncio.create_task(threads.run(time.sleep, 0.2, 10**6))
-    await asyncio.sleep(0.001)
-    begin = time.perf_counter()
+    gate = threading.Event()
+    slow = asyncio.create_task(threads.run(gate.wait, 10, 10**6))
+    await asyncio.sleep(0.01)
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
-    assert time.perf_counter() - begin < 0.15
+    gate.set()
 
 
 async def test_work_that_has_not_begun_is_dropped_when_closing() -> None:
     workers = WorkerThreads(threads=1, inline_bytes=0)
+    begun, gate = threading.Event(), threading.Event()
     done: list[int] = []
-    running = asyncio.create_task(workers.run(time.sleep, 0.05, 1))
-    waiting = asyncio.create_task(workers.run(done.append, 1, 1))
-    await asyncio.sleep(0.01)
+
+    def work(number: int) -> None:
+        begun.set()
+        gate.wait(10)
+        done.append(number)
+
+    running = asyncio.create_task(workers.run(work, 1, 1))
+    waiting = asyncio.create_task(workers.run(work, 2, 1))
+    while not begun.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
     workers.close()
+    gate.set()
     await running
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert done == []
+    assert done == [1]

@@ -15,9 +15,7 @@ from tests.pieces import no_fragments
 NAMES = ("thanos-tenant", "authorization")
 
 
-def extent(
-    tenant: str | None, reads: list[tuple[int, int]], metrics: frozenset[str] | None
-) -> Extent:
+def extent(tenant: str | None, reads: list[tuple[int, int]], metrics: frozenset[str] | None) -> Extent:
     headers = [] if tenant is None else [("THANOS-TENANT", tenant)]
     key = range_key(vary_fields(headers, NAMES), "a", 1000, 0, ())
     piece = Piece(Grid(0, 1000, 1), SeriesList(()), no_fragments(), None, Tail())

@@ -1,0 +1,72 @@
+"""A dashboard made up around one metric, for when there is no dashboard at hand.
+
+    wide     every series of the metric, as they are and as rates
+    medium   one line for each value of a label
+    small    single lines over the whole range
+    tiny     single numbers, and single lines over the last quarter of an hour
+    mixed    one wide panel, two medium, four small, four tiny
+
+How large the answers are depends on the metric. It is best a counter: rates are asked of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.load import LoadError
+from proxy.load.dashboard import Dashboard, Viewer, read_dashboard
+from proxy.promql.lexer import LexError, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROFILES = ("wide", "medium", "small", "tiny", "mixed")
+_SMALL_RANGE = "15m"
+_WIDTH = {"wide": 24, "medium": 12, "small": 6, "tiny": 3}
+_MIXED = {"wide": 1, "medium": 2, "small": 4, "tiny": 4}
+
+
+def profile_dashboard(name: str, metric: str, by: str, viewer: Viewer) -> Dashboard:
+    """The questions of a profile. Raises `LoadError` when the metric is no metric's name."""
+    try:
+        starts_well = tokenize(metric)[:1]
+    except LexError as error:
+        raise LoadError(f"--metric {metric}: {error}") from error
+    if not starts_well or starts_well[0].kind != "word":
+        raise LoadError(f"--metric {metric}: neither a metric's name nor name{{label=…}}")
+    sizes = _MIXED if name == "mixed" else {name: len(_EXPRESSIONS[name])}
+    panels = [
+        _panel(number, size, expr)
+        for size, count in sizes.items()
+        for number, expr in enumerate(_EXPRESSIONS[size][:count], 1)
+    ]
+    filled = [_filled(panel, metric, by) for panel in panels]
+    return read_dashboard({"title": f"profile {name}: {metric}", "panels": filled}, viewer)
+
+
+def _panel(number: int, size: str, expr: str) -> dict[str, object]:
+    is_instant = expr.startswith("=")
+    return {
+        "title": f"{size} {number}",
+        "gridPos": {"w": _WIDTH[size]},
+        "timeFrom": _SMALL_RANGE if size == "tiny" else "",
+        "targets": [{"expr": expr.lstrip("="), "instant": is_instant}],
+    }
+
+
+def _filled(panel: dict[str, object], metric: str, by: str) -> dict[str, object]:
+    targets = panel["targets"]
+    assert isinstance(targets, list)
+    for target in targets:
+        target["expr"] = target["expr"].replace("METRIC", metric).replace("LABEL", by)
+    return panel
+
+
+_RATE = "rate(METRIC[$__rate_interval])"
+_EXPRESSIONS: dict[str, Sequence[str]] = {
+    "wide": ("METRIC", _RATE),
+    "medium": (f"sum by (LABEL) ({_RATE})", "max by (LABEL) (METRIC)"),
+    "small": (f"sum({_RATE})", "count(METRIC)", "max(METRIC)", f"quantile(0.9, {_RATE})"),
+    "tiny": ("=sum(METRIC)", "=count(METRIC)", f"sum({_RATE})", "count(METRIC)"),
+}
+"""`=` marks an instant query."""
