@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 
 def find_run(name: str, folder: Path = FOLDER) -> Path:
-    """A run's file by its number, its path, or the newest for an empty name.
+    """A run's file by its number or its path; the newest where several fit, or no name is given.
 
     Raises:
         SystemExit: there is none.
@@ -63,9 +63,9 @@ def find_run(name: str, folder: Path = FOLDER) -> Path:
     if name and Path(name).is_file():
         return Path(name)
     saved = sorted(folder.glob("*/*.json"), key=lambda path: path.stat().st_mtime_ns)
-    found = [path for path in saved if path.name.startswith(f"{name}_" if name else "")]
+    found = [path for path in saved if path.name.startswith(name)]
     if not found:
-        numbers = ", ".join(path.name.partition("_")[0] for path in saved)
+        numbers = ", ".join(sorted(path.name.partition("_")[0] for path in saved))
         raise SystemExit(f"no run {name!r} in {folder}; there are: {numbers or 'none'}")
     return found[-1]
 

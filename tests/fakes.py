@@ -113,21 +113,11 @@ def matrix(source: Samples = samples, warnings: tuple[str, ...] = ()) -> Behavio
     return behave
 
 
-def after(delay_s: float, then: Behaviour) -> Behaviour:
-    """The same, later."""
+def after(delay: float | asyncio.Event, then: Behaviour) -> Behaviour:
+    """The same, some seconds later or when an event has come."""
 
     async def behave(asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
-        await asyncio.sleep(delay_s)
-        return await then(asked, request)
-
-    return behave
-
-
-def held(gate: asyncio.Event, then: Behaviour) -> Behaviour:
-    """The same, as soon as the gate opens."""
-
-    async def behave(asked: Asked, request: web.BaseRequest) -> web.StreamResponse:
-        await gate.wait()
+        await (delay.wait() if isinstance(delay, asyncio.Event) else asyncio.sleep(delay))
         return await then(asked, request)
 
     return behave

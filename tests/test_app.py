@@ -13,7 +13,7 @@ from proxy.app import start
 from proxy.config import SettingError, Settings
 from proxy.model.grid import Grid
 from tests.clients import WITHOUT_CACHE, Proxy, range_path, running
-from tests.fakes import FakeUpstream, always, fake_upstream, held, matrix, matrix_body, never
+from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, never
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -71,7 +71,7 @@ async def test_closing_waits_for_running_requests_and_takes_no_new_ones(
     upstream: FakeUpstream,
 ) -> None:
     gate = asyncio.Event()
-    upstream.script = always(held(gate, matrix()))
+    upstream.script = always(after(gate, matrix()))
     app = await start(
         Settings(http_address=LOOPBACK, downstream_url=upstream.url, split_interval_ms=3_600_000,
                  **WITHOUT_CACHE)

@@ -10,13 +10,16 @@ answers are in memory.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_benchmark.logger import PytestBenchmarkWarning
 
 from benchmarks.stages.inputs import SHORT_SIZES, SIZES, Answer, Kind, Size
 from benchmarks.stages.measure import Measure
+from benchmarks.table import find_run
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -24,8 +27,11 @@ if TYPE_CHECKING:
 _DEFAULTS = {"max_time": "0.3", "min_rounds": 3}
 """In place of pytest-benchmark's own, unless the command line says otherwise."""
 
+_OTHER_MACHINE = "Benchmark machine_info is different"
+"""No error, as warnings are elsewhere: a run of another machine may be compared with."""
+
 _PATH = ("bench_request", "bench_lookup", "bench_scan", "bench_pieces", "bench_answer")
-"""The modules in the order in which a query passes through the stages."""
+"""The modules in the order in which a query passes through the stages; others follow."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-benchmark reads its options
@@ -34,6 +40,18 @@ def pytest_configure(config: pytest.Config) -> None:
         flag = f"--benchmark-{name.replace('_', '-')}"
         if not any(argument.startswith(flag) for argument in config.invocation_params.args):
             setattr(config.option, f"benchmark_{name}", value)
+    warnings.filterwarnings("default", _OTHER_MACHINE, PytestBenchmarkWarning)
+    _refuse_unknown_run(config)
+
+
+def _refuse_unknown_run(config: pytest.Config) -> None:
+    """At once, in one line; pytest-benchmark would say it with a traceback."""
+    wanted = config.getoption("benchmark_compare")
+    if isinstance(wanted, str):
+        try:
+            find_run(wanted, Path(config.getoption("benchmark_storage").removeprefix("file://")))
+        except SystemExit as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)  # before items are grouped by their session fixtures
@@ -41,7 +59,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     own = [item for item in items if item.path.parent == here]
     others = [item for item in items if item.path.parent != here]
-    items[:] = others + sorted(own, key=lambda item: _PATH.index(item.path.stem))
+    items[:] = others + sorted(own, key=lambda item: _place(item.path.stem))
+
+
+def _place(module: str) -> int:
+    return _PATH.index(module) if module in _PATH else len(_PATH)
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:

@@ -144,7 +144,7 @@ def test_a_list_of_series_is_opened_once_and_serves_every_answer() -> None:
 
 def test_kept_fragments_are_copied_and_not_made_again() -> None:
     grid = Grid(0, 1000, 100)
-    piece = piece_of({"{}": {k: FLOAT for k in range(100)}}, grid)
+    piece = piece_of({"{}": dict.fromkeys(range(100), FLOAT)}, grid)
     assert isinstance(piece, Piece)
     body = b"".join(gzip_body(joined_of(piece), piece.series))
     comma_bytes = 6

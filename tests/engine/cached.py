@@ -34,7 +34,7 @@ A = TypeVar("A")
 
 SECOND_MS, MINUTE_MS, HOUR_MS = 1_000, 60_000, 3_600_000
 DAY_MS = 24 * HOUR_MS
-NOW_MS = 1_000 * DAY_MS
+NOW_MS = 1_000 * DAY_MS + 4 * HOUR_MS
 
 KEEP = KeepPolicy(
     freshness_ms=MINUTE_MS,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ STEPS = 60
 def runs(draw: st.DrawFn) -> list[Run]:
     """Sorted runs without overlap; some touch."""
     cuts = sorted(draw(st.sets(st.integers(0, STEPS), max_size=24)))
-    return [Run(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if draw(st.booleans())]
+    return [Run(a, b) for a, b in itertools.pairwise(cuts) if draw(st.booleans())]
 
 
 def steps_of(found: list[Run]) -> set[int]:
@@ -22,8 +24,8 @@ def steps_of(found: list[Run]) -> set[int]:
 
 
 def is_in_order(found: list[Run]) -> bool:
-    pairs = zip(found, found[1:], strict=False)
-    return all(run.steps > 0 for run in found) and all(a.end <= b.first for a, b in pairs)
+    in_turn = all(a.end <= b.first for a, b in itertools.pairwise(found))
+    return in_turn and all(run.steps > 0 for run in found)
 
 
 @given(runs())

@@ -1,0 +1,131 @@
+"""What must not be kept, what replaces what, and pieces that are joined."""
+
+from __future__ import annotations
+
+import pytest
+
+from proxy.engine.ports import UpstreamAnswer
+from proxy.errors import BadUpstreamAnswerError, UpstreamAnswerError
+from proxy.model.grid import Grid
+from tests.engine.cached import HOUR_MS, KEEP, MINUTE_MS, Cached, window
+from tests.fakes import ERROR_JSON, Asked, matrix_body
+
+OLD = window(57 * HOUR_MS, 40)
+"""Forty minutes of two days ago; three extents of sixteen steps."""
+EXTENT = Grid(OLD.start_ms // (16 * MINUTE_MS) * (16 * MINUTE_MS), MINUTE_MS, 16)
+"""A whole one."""
+
+
+async def test_an_answer_with_no_store_is_given_and_not_kept() -> None:
+    cached = Cached()
+    cached.no_store = True
+    assert (await cached.run(OLD)).no_store
+    assert await cached.fetched_by(OLD) == [OLD]
+    cached.no_store = False
+    assert await cached.fetched_by(OLD) == [OLD]
+    assert not (await cached.run(OLD)).no_store
+    assert await cached.fetched_by(OLD) == []
+
+
+async def test_annotations_are_kept_with_their_answer_and_said_once() -> None:
+    cached = Cached()
+
+    async def warns(asked: Asked) -> UpstreamAnswer:
+        return UpstreamAnswer(matrix_body(asked.grid, warnings=("PromQL info: x",)), no_store=False)
+
+    cached.upstream.answer = warns
+    for _ in range(2):
+        answer = await cached.run(OLD)
+        assert answer.matrix.tail.notes == {"warnings": ("PromQL info: x",)}
+    assert len(cached.upstream.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        UpstreamAnswerError(422, "application/json", ERROR_JSON),
+        UpstreamAnswerError(429, "application/json", ERROR_JSON),
+        UpstreamAnswerError(400, "application/json", ERROR_JSON),
+        b"<html>login</html>",
+        b'{"status":"error","errorType":"internal","error":"x"}',
+        matrix_body(OLD)[:-40],
+        matrix_body(OLD)[:400],
+    ],
+    ids=["422", "429", "400", "html", "200 with an error", "truncated", "truncated early"],
+)
+async def test_no_failure_is_kept(failure: Exception | bytes) -> None:
+    cached = Cached()
+    right = cached.upstream.answer
+
+    async def fails(_asked: Asked) -> UpstreamAnswer:
+        if isinstance(failure, Exception):
+            raise failure
+        return UpstreamAnswer(failure, no_store=False)
+
+    cached.upstream.answer = fails
+    with pytest.raises((UpstreamAnswerError, BadUpstreamAnswerError)):
+        await cached.ask(OLD)
+    cached.upstream.answer = right
+    assert await cached.fetched_by(OLD) == [OLD]
+
+
+async def test_the_name_of_another_question_is_a_miss_and_not_its_answer() -> None:
+    cached = Cached()
+    await cached.ask(OLD, "a offset 1h")
+    wrong, plan = cached.plan(OLD, "a offset 1h"), cached.plan(OLD)
+    assert plan.key is not None
+    assert wrong.key is not None
+    for extent_id, (extent, _) in list(cached.store._extents.items()):
+        assert cached.store.put(type(extent_id)(plan.key.name, extent_id.number), extent)
+    assert len(cached.cache.lookup(wrong)) == 3
+    assert cached.cache.lookup(plan) == []
+    assert await cached.fetched_by(OLD) == [OLD]
+    assert await cached.fetched_by(OLD) == []
+
+
+async def test_a_refresh_asks_again_and_its_answer_is_kept() -> None:
+    cached = Cached()
+    await cached.ask(OLD)
+    cached.world.late[OLD.start_ms // HOUR_MS] += 1
+    assert await cached.fetched_by(OLD, refresh=True) == [OLD]
+    assert await cached.fetched_by(OLD) == []
+
+
+async def test_pieces_of_a_full_extent_are_joined_off_the_requests_path() -> None:
+    cached = Cached()
+    for step in range(16):
+        await cached.ask(EXTENT.sliced(step, step + 1))
+        await cached.settle()
+        assert len(cached.cache.lookup(cached.plan(EXTENT))) <= 8
+    assert [hit.run.steps for hit in cached.cache.lookup(cached.plan(EXTENT))] == [16]
+    assert await cached.fetched_by(EXTENT) == []
+
+
+async def test_a_joined_piece_expires_with_the_oldest_of_its_parts() -> None:
+    cached = Cached()
+    await cached.ask(EXTENT.sliced(0, 8))
+    cached.clock.advance(5 * MINUTE_MS)
+    await cached.ask(EXTENT.sliced(8, 16))
+    await cached.settle()
+    assert len(cached.cache.lookup(cached.plan(EXTENT))) == 1
+    cached.clock.advance(KEEP.long_life_ms - 5 * MINUTE_MS)
+    assert await cached.fetched_by(EXTENT) == [EXTENT]
+
+
+async def test_a_joined_piece_serves_at_once_although_its_last_part_is_not_confirmed_yet() -> None:
+    cached = Cached(is_watched=True)
+    await cached.look()
+    await cached.ask(EXTENT.sliced(0, 15))
+    for _ in range(3):
+        cached.clock.advance(KEEP.short_life_ms)
+        await cached.look()
+    cached.clock.advance(1)
+    await cached.ask(EXTENT.sliced(15, 16))
+    await cached.settle()
+    (hit,) = cached.cache.lookup(cached.plan(EXTENT))
+    assert hit.is_whole_piece
+    assert hit.expires_ms == cached.clock.monotonic + KEEP.short_life_ms
+    cached.clock.advance(1)
+    await cached.look()
+    (hit,) = cached.cache.lookup(cached.plan(EXTENT))
+    assert hit.expires_ms > cached.clock.monotonic + KEEP.short_life_ms
