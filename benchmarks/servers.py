@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import yaml
 
 from scripts.real_servers import binary
 from tests.thanos.loopback import free_ports
@@ -52,6 +56,9 @@ class Server:
     """A child process on loopback. Its address and what it uses."""
 
     url: str
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
 
     def start(self, arguments: list[str], **options: Any) -> None:
         self._process = subprocess.Popen(arguments, **options)
@@ -106,10 +113,26 @@ class Thanoxy(Server):
         raise SystemExit("thanoxy did not start")
 
 
-class QueryFrontend(Server):
-    """`thanos query-frontend` with an in-memory cache and without moving timestamps."""
+def wait_until_ready(server: Server, path: str) -> None:
+    """Wait until a server answers 200.
 
-    def __init__(self, upstream: str, *flags: str) -> None:
+    Raises:
+        SystemExit: it does not within ten seconds.
+    """
+    for _ in range(200):
+        try:
+            Client(server.url).ask(path, gzip=False)
+        except (OSError, SystemExit):
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"{type(server).__name__} does not start")
+
+
+class QueryFrontend(Server):
+    """`thanos query-frontend` with an in-memory cache, by default without moving timestamps."""
+
+    def __init__(self, upstream: str, *flags: str, align: bool = False) -> None:
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self._arguments = [
@@ -117,24 +140,80 @@ class QueryFrontend(Server):
             "query-frontend",
             f"--http-address=127.0.0.1:{port}",
             f"--query-frontend.downstream-url={upstream}",
-            "--query-range.response-cache-config=type: IN-MEMORY\nconfig: {max_size: 2GB}",
+            "--query-range.response-cache-config={type: IN-MEMORY, config: {max_size: 2GB}}",
             "--query-frontend.compress-responses",
-            "--no-query-range.align-range-with-step",
+            f"--{'' if align else 'no-'}query-range.align-range-with-step",
             "--log.level=error",
             *flags,
         ]
 
     def __enter__(self) -> Self:
-        arguments = [argument.replace("\\n", "\n") for argument in self._arguments]
-        self.start(arguments, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                Client(self.url).ask("/-/ready", gzip=False)
-            except (OSError, SystemExit):
-                time.sleep(0.05)
-            else:
-                return self
-        raise SystemExit("thanos query-frontend did not start")
+        self.start(self._arguments, stderr=subprocess.DEVNULL)
+        wait_until_ready(self, "/-/ready")
+        return self
+
+
+class Cortex(Server):
+    """The Cortex query-frontend with its fifocache, in front of Thanos Query."""
+
+    def __init__(self, upstream: str) -> None:
+        http_port, grpc_port = free_ports(2)
+        self.url = f"http://127.0.0.1:{http_port}"
+        self._folder = tempfile.TemporaryDirectory(prefix="thanoxy-cortex-")
+        config = {
+            "target": "query-frontend",
+            "auth_enabled": False,
+            "http_prefix": "",
+            "server": {
+                "http_listen_address": "127.0.0.1",
+                "grpc_listen_address": "127.0.0.1",
+                "http_listen_port": http_port,
+                "grpc_listen_port": grpc_port,
+                "log_level": "error",
+            },
+            "api": {"prometheus_http_prefix": "", "response_compression_enabled": True},
+            "frontend": {"downstream_url": upstream},
+            "query_range": {
+                "split_queries_by_interval": "24h",
+                "align_queries_with_step": False,
+                "cache_results": True,
+                "results_cache": {
+                    "cache": {
+                        "enable_fifocache": True,
+                        "fifocache": {"max_size_bytes": "2GB", "validity": "24h"},
+                    }
+                },
+            },
+        }
+        path = Path(self._folder.name) / "cortex.yaml"
+        path.write_text(yaml.safe_dump(config))
+        self._arguments = [str(binary("cortex")), f"-config.file={path}"]
+
+    def __enter__(self) -> Self:
+        devnull = subprocess.DEVNULL
+        self.start(self._arguments, cwd=self._folder.name, stdout=devnull, stderr=devnull)
+        wait_until_ready(self, "/ready")
+        return self
+
+
+class Other(Server):
+    """A peer that runs already (`--peer NAME=URL`): its processor time and memory are not known."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def __enter__(self) -> Self:
+        wait_until_ready(self, "/api/v1/query?query=1")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It is not ours to stop."""
+
+    def cpu_s(self) -> float:
+        return math.nan
+
+    def rss_bytes(self) -> int:
+        return 0
 
 
 def requests_per_core_second(server: Server, path: str, gzip: bool, seconds: float = 4) -> float:

@@ -22,6 +22,7 @@ from proxy.__main__ import main
 from proxy.model.grid import Grid
 from tests.clients import Answer, range_path
 from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix, matrix_body, reply
+from tests.thanos.processes import start_watchdog, stop_watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -37,28 +38,33 @@ LOGFMT = re.compile(
 )
 
 
-async def command(*arguments: str, **environment: str) -> Process:
+@contextlib.asynccontextmanager
+async def command(*arguments: str, **environment: str) -> AsyncIterator[Process]:
+    """A process of the command, which does not outlive the test."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("THANOXY_")}
-    return await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proxy", *arguments,
         stdout=PIPE, stderr=PIPE, cwd=ROOT, env={**inherited, **environment},
     )  # fmt: skip
+    watchdog = start_watchdog(process.pid)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+        stop_watchdog(watchdog)
 
 
 @contextlib.asynccontextmanager
 async def started(*arguments: str, **environment: str) -> AsyncIterator[tuple[Process, str]]:
     """A running command and its URL, read from what it prints."""
-    process = await command(*arguments, **environment)
-    assert process.stdout is not None
-    try:
+    async with command(*arguments, **environment) as process:
+        assert process.stdout is not None
         async with asyncio.timeout(20):
             while not (found := re.search(rb"answers at (\S+),", await process.stdout.readline())):
                 assert process.returncode is None
         yield process, found[1].decode()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
 
 
 async def ended(process: Process) -> tuple[int, str]:
@@ -110,14 +116,12 @@ async def test_a_running_request_finishes_after_the_signal_and_the_exit_code_is_
 
 
 async def test_it_prints_its_url_a_query_and_the_datasource(upstream: FakeUpstream) -> None:
-    process = await command(*ARGUMENTS, f"--query-frontend.downstream-url={upstream.url}/")
-    assert process.stdout is not None
-    text = b""
-    async with asyncio.timeout(20):
+    downstream = f"--query-frontend.downstream-url={upstream.url}/"
+    async with command(*ARGUMENTS, downstream) as process, asyncio.timeout(20):
+        assert process.stdout is not None
+        text = b""
         while b"Grafana" not in text:
             text += await process.stdout.readline()
-    process.terminate()
-    await ended(process)
     assert upstream.url.encode() in text
     assert b"curl" in text
     assert b"/api/v1/query_range?" in text
@@ -166,7 +170,8 @@ def test_what_cannot_be_used_ends_it_with_one_line_and_exit_code_2(
 
 
 async def test_a_process_that_refuses_says_so_without_a_trace() -> None:
-    code, errors = await ended(await command(THANOXY_LOG_LEVEL="loud"))
+    async with command(THANOXY_LOG_LEVEL="loud") as process:
+        code, errors = await ended(process)
     assert code == 2
     assert errors == "thanoxy: --log.level=loud: debug, info, warn or error is expected\n"
 

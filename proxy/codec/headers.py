@@ -51,7 +51,7 @@ def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
 
 def _in_utf8(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     for name, value in pairs:
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise BadDataError(f"the header {name} is not UTF-8")
     return pairs
 

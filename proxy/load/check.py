@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import aiohttp
 
 from proxy.load import LoadError
-from proxy.load.client import shown
+from proxy.load.client import REDIRECTS, SUCCESSES, shown
 from proxy.load.json_text import mapping, read_json, string
 from proxy.load.saved import read_counters
 
@@ -43,14 +44,18 @@ async def target_problem(client: Client, timeout_s: float) -> str | None:
 
 
 def answer_problem(status: int, content_type: str, body: bytes) -> str | None:
-    """What is wrong with an answer to the probe."""
-    if 300 <= status < 400:
+    """What is wrong with an answer to the probe; of a redirect, `body` is where it goes."""
+    if status in REDIRECTS:
         there = _one_line(body.decode("latin-1"))
         return f"it redirects to {there or 'nowhere'} ({status}); redirects are not followed"
     if status in _REASONS:
         return _REASONS[status]
     if "html" in content_type:
         return f"it answers with a web page ({status}, {content_type}), not with a Prometheus API"
+    return _document_problem(status, content_type, body)
+
+
+def _document_problem(status: int, content_type: str, body: bytes) -> str | None:
     try:
         document = mapping(read_json(body))
     except LoadError:
@@ -63,17 +68,22 @@ def answer_problem(status: int, content_type: str, body: bytes) -> str | None:
 
 
 def _cause(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"the name {error.host} is not known"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not accepted ({_one_line(str(error.certificate_error))})"
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
-        return "no TLS connection (is it http instead of https?)"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection ({error.os_error.strerror or 'refused'})"
-    if isinstance(error, aiohttp.ServerDisconnectedError | OSError):
-        return "it closed the connection without an answer"
-    return f"it does not speak HTTP ({type(error).__name__})"
+    """The most telling of the sentences that fit; aiohttp's errors are subclasses of each other."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            cause = f"the name {error.host} is not known"
+        case aiohttp.ClientConnectorCertificateError():
+            cause = f"its certificate is not accepted ({_one_line(str(error.certificate_error))})"
+        case aiohttp.ClientConnectorSSLError():
+            cause = "no TLS connection (is it http instead of https?)"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            cause = f"no connection ({os.strerror(number).lower() if number else 'refused'})"
+        case aiohttp.ServerDisconnectedError() | OSError():
+            cause = "it closed the connection without an answer"
+        case _:
+            cause = f"it does not speak HTTP ({type(error).__name__})"
+    return cause
 
 
 def _one_line(text: str) -> str:
@@ -87,4 +97,4 @@ async def thanoxy_counters(client: Client) -> dict[str, float] | None:
             status, _, body = await client.text("/metrics", _METRICS_BYTES)
     except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
         return None
-    return read_counters(body.decode("utf-8", "replace")) if status == 200 else None
+    return read_counters(body.decode("utf-8", "replace")) if status in SUCCESSES else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,20 +16,27 @@ if TYPE_CHECKING:
 
     from proxy.load.workload import Question
 
+SUCCESSES, REDIRECTS = range(200, 300), range(300, 400)
 CACHE_HEADER = "X-Thanoxy-Cache"
 FORM_TYPE = "application/x-www-form-urlencoded"
 _PLAIN = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _DETAIL_BYTES = 300
+_BEGINNING_BYTES = 1024
+_NO_SERIES = b'"result":[]'
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`failure` is empty for a complete JSON answer of status 2xx; bytes are those on the wire."""
+    """`failure` is empty for a complete JSON answer of status 2xx; bytes are those on the wire.
+
+    `is_empty` says that there is no series in it.
+    """
 
     failure: str
     detail: str
     size_bytes: int
     cache: str
+    is_empty: bool = False
 
 
 class Client:
@@ -79,6 +87,8 @@ class Client:
     async def text(self, path: str, most_bytes: int) -> tuple[int, str, bytes]:
         """Status, content type and the (uncompressed) beginning of what is at a path.
 
+        Of a redirect, where it goes stands for its body.
+
         Raises:
             aiohttp.ClientError, OSError, ValueError: there is no answer; see `failure_of`.
         """
@@ -87,26 +97,37 @@ class Client:
         async with call as response:
             location = response.headers.get("Location", "").encode()
             body = b"".join([part async for part in _beginning(response, most_bytes)])
-            is_redirect = 300 <= response.status < 400
-            return response.status, response.content_type, location if is_redirect else body
+            shown_body = location if response.status in REDIRECTS else body
+            return response.status, response.content_type, shown_body
 
 
 async def _read(response: aiohttp.ClientResponse) -> Answer:
-    """All of the body, counted and not kept; of a failure the beginning is shown."""
+    """All of the body, counted and not kept; its beginning is looked at."""
     size, beginning = 0, b""
     async for part in response.content.iter_any():
         size += len(part)
-        if len(beginning) < _DETAIL_BYTES:
-            beginning += part[:_DETAIL_BYTES]
+        if len(beginning) < _BEGINNING_BYTES:
+            beginning += part[:_BEGINNING_BYTES]
     failure = ""
-    if not 200 <= response.status < 300:
+    if response.status not in SUCCESSES:
         failure = f"status {response.status}"
     elif response.content_type != "application/json":
         failure = "not JSON"
-    is_text = not response.headers.get("Content-Encoding")
-    detail = beginning[:_DETAIL_BYTES].decode("utf-8", "replace") if failure and is_text else ""
+    text = _text(response, beginning)
+    detail = text[:_DETAIL_BYTES].decode("utf-8", "replace") if failure else ""
     cache = response.headers.get(CACHE_HEADER, "").partition(";")[0].strip()
-    return Answer(failure, detail, size, cache if _PLAIN.fullmatch(cache) else "")
+    is_empty = size <= _BEGINNING_BYTES and _NO_SERIES in text
+    return Answer(failure, detail, size, cache if _PLAIN.fullmatch(cache) else "", is_empty)
+
+
+def _text(response: aiohttp.ClientResponse, beginning: bytes) -> bytes:
+    """What a beginning says: a few hundred bytes of a few hundred, also of gzip."""
+    if response.headers.get("Content-Encoding") != "gzip":
+        return beginning
+    try:
+        return zlib.decompressobj(wbits=31).decompress(beginning, _BEGINNING_BYTES)
+    except zlib.error:
+        return b""
 
 
 async def _beginning(response: aiohttp.ClientResponse, most_bytes: int) -> AsyncIterator[bytes]:

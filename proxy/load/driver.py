@@ -8,6 +8,7 @@ planned request has an outcome, at the latest its timeout after the last planned
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,9 +39,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The moment from which a schedule counts, on the loop's clock and on the wall's."""
+    """The moment from which a schedule counts, on the monotonic clock and on the wall's.
 
-    loop_s: float
+    Not on the loop's clock: uvloop's has whole milliseconds, read once a turn.
+    """
+
+    clock_s: float
     wall_ms: int
 
 
@@ -65,7 +69,7 @@ class Driver:
         planned = 0
         async with asyncio.TaskGroup() as group:
             for number, arrival in enumerate(arrivals):
-                await self._until(start.loop_s + arrival.at_ms / 1000)
+                await self._until(start.clock_s + arrival.at_ms / 1000)
                 if self._stopped.is_set():
                     break
                 planned += 1
@@ -75,15 +79,14 @@ class Driver:
         self.tally.unfinished = planned - self.tally.all.requests
 
     async def _until(self, moment_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() >= moment_s:
+        if time.monotonic() >= moment_s:
             return
         try:
-            async with asyncio.timeout_at(moment_s - _SPIN_S):
+            async with asyncio.timeout(moment_s - _SPIN_S - time.monotonic()):
                 await self._stopped.wait()
         except TimeoutError:
             pass
-        while loop.time() < moment_s and not self._stopped.is_set():
+        while time.monotonic() < moment_s and not self._stopped.is_set():  # noqa: ASYNC110 (see _SPIN_S)
             await asyncio.sleep(0)
 
     def _arrive(self, arrival: Arrival, start: Start, group: asyncio.TaskGroup) -> None:
@@ -103,9 +106,8 @@ class Driver:
             await self._send(self._waiting.popleft(), start, waited=True)
 
     async def _send(self, arrival: Arrival, start: Start, *, waited: bool) -> None:
-        loop = asyncio.get_running_loop()
-        planned_s = start.loop_s + arrival.at_ms / 1000
-        late_ms = (loop.time() - planned_s) * 1000
+        planned_s = start.clock_s + arrival.at_ms / 1000
+        late_ms = (time.monotonic() - planned_s) * 1000
         if late_ms >= self._limits.timeout_s * 1000:
             self._drop(arrival, late_ms, f"{self._limits.in_flight} others were in flight")
             return
@@ -117,20 +119,21 @@ class Driver:
         outcome = Outcome(
             question=arrival.question,
             planned_ms=arrival.at_ms,
-            took_ms=(loop.time() - planned_s) * 1000,
+            took_ms=(time.monotonic() - planned_s) * 1000,
             late_ms=late_ms,
             waited=waited,
             failure=answer.failure,
             detail=answer.detail,
             size_bytes=answer.size_bytes,
             cache=answer.cache,
+            is_empty=answer.is_empty,
         )
         self.tally.add(outcome)
 
     async def _ask(self, arrival: Arrival, start: Start, deadline_s: float) -> Answer:
         question = self._workload.questions[arrival.question]
         try:
-            async with asyncio.timeout_at(deadline_s):
+            async with asyncio.timeout(deadline_s - time.monotonic()):
                 return await self._client.ask(question, start.wall_ms + int(arrival.at_ms))
         except TimeoutError:
             return Answer(TIMEOUT, f"no complete answer within {self._limits.timeout_s:g}s", 0, "")

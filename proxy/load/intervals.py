@@ -7,7 +7,7 @@ The rules, as Grafana 11 and 12 have them (`packages/grafana-data/src/datetime/r
   takes the panel's min interval where that is longer.
 * The server divides again, with the target's min step as the least; without one, with what the
   browser found. At most 11,000 steps; `intervalFactor` of old dashboards multiplies.
-* `$__rate_interval` is max(browser's interval + scrape interval, 4 × scrape interval), where the
+* `$__rate_interval` is max(browser's interval + scrape interval, 4 * scrape interval), where the
   min step stands for the scrape interval if there is one.
 * Start and end are rounded down to multiples of the step (here: in UTC).
 """

@@ -36,30 +36,20 @@ def profile_dashboard(name: str, metric: str, by: str, viewer: Viewer) -> Dashbo
         raise LoadError(f"--metric {metric}: neither a metric's name nor name{{label=…}}")
     sizes = _MIXED if name == "mixed" else {name: len(_EXPRESSIONS[name])}
     panels = [
-        _panel(number, size, expr)
+        _panel(f"{size} {number}", size, expr.replace("METRIC", metric).replace("LABEL", by))
         for size, count in sizes.items()
         for number, expr in enumerate(_EXPRESSIONS[size][:count], 1)
     ]
-    filled = [_filled(panel, metric, by) for panel in panels]
-    return read_dashboard({"title": f"profile {name}: {metric}", "panels": filled}, viewer)
+    return read_dashboard({"title": f"profile {name}: {metric}", "panels": panels}, viewer)
 
 
-def _panel(number: int, size: str, expr: str) -> dict[str, object]:
-    is_instant = expr.startswith("=")
+def _panel(title: str, size: str, expr: str) -> dict[str, object]:
     return {
-        "title": f"{size} {number}",
+        "title": title,
         "gridPos": {"w": _WIDTH[size]},
         "timeFrom": _SMALL_RANGE if size == "tiny" else "",
-        "targets": [{"expr": expr.lstrip("="), "instant": is_instant}],
+        "targets": [{"expr": expr.removeprefix("="), "instant": expr.startswith("=")}],
     }
-
-
-def _filled(panel: dict[str, object], metric: str, by: str) -> dict[str, object]:
-    targets = panel["targets"]
-    assert isinstance(targets, list)
-    for target in targets:
-        target["expr"] = target["expr"].replace("METRIC", metric).replace("LABEL", by)
-    return panel
 
 
 _RATE = "rate(METRIC[$__rate_interval])"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from typing import TYPE_CHECKING, TextIO
 
 from proxy.load.histogram import Histogram
-from proxy.load.units import clock, count, duration
+from proxy.load.result import latency_text
+from proxy.load.units import clock, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +34,9 @@ def progress_line(tallies: Sequence[Tally], elapsed_ms: float, duration_ms: floa
         f"[{'█' * filled}{'·' * (_BAR_CELLS - filled)}]"
         f" {clock(elapsed_ms / 1000)}/{clock(duration_ms / 1000)}"
         f"  {count(requests)} done, {speed:.1f} /s"
-        f"  p50 {_or_dash(recent, 50)}  p99 {_or_dash(recent, 99)}"
+        f"  p50 {latency_text(recent, 50)}  p99 {latency_text(recent, 99)}"
         f"  errors {count(errors)}  in flight {sum(tally.in_flight for tally in tallies)}"
     )
-
-
-def _or_dash(histogram: Histogram, percent: float) -> str:
-    return duration(histogram.percentile(percent)) if histogram.total else "–"
 
 
 class ProgressLine:
@@ -70,8 +68,7 @@ class ProgressLine:
 
     async def follow(self, tallies: Sequence[Tally], start_s: float, duration_ms: float) -> None:
         """Write until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self.every_s)
-            elapsed_ms = (loop.time() - start_s) * 1000
+            elapsed_ms = (time.monotonic() - start_s) * 1000
             self.write(progress_line(tallies, max(0.0, elapsed_ms), duration_ms))

@@ -47,7 +47,7 @@ class QueryLog:
     notes: tuple[str, ...]
 
 
-class _Unusable(ValueError):
+class _UnusableError(ValueError):
     """Why a line cannot be asked again."""
 
 
@@ -63,7 +63,7 @@ def read_query_log(lines: Iterable[bytes], *, keep_times: bool) -> QueryLog:
             break
         try:
             found.append(_entry(line, number, keep_times=keep_times))
-        except _Unusable as reason:
+        except _UnusableError as reason:
             reasons[str(reason)] += 1
     notes = tuple(f"lines left out, {reason}: {n:,}" for reason, n in reasons.most_common())
     if not found:
@@ -82,12 +82,12 @@ def _in_order(found: list[tuple[int | None, Question]], notes: tuple[str, ...]) 
 
 
 def _entry(line: bytes, number: int, *, keep_times: bool) -> tuple[int | None, Question]:
-    """When it was asked, and what. Raises `_Unusable`."""
+    """When it was asked, and what. Raises `_UnusableError`."""
     asked, path, form = _json_form(line) if line.lstrip()[:1] == b"{" else _logfmt_form(line)
     if path and not path.endswith(("/query", "/query_range")):
-        raise _Unusable("neither query nor query_range")
+        raise _UnusableError("neither query nor query_range")
     if not form.get("query"):
-        raise _Unusable("without a query (the form of a POST is not in the log)")
+        raise _UnusableError("without a query (the form of a POST is not in the log)")
     asked_ms = _moment_ms(asked)
     window = _window(form, asked_ms, keep_times=keep_times)
     more = tuple((name, value) for name, value in form.items() if name not in _KNOWN)
@@ -98,9 +98,9 @@ def _json_form(line: bytes) -> tuple[str, str, dict[str, str]]:
     try:
         entry = mapping(read_json(line))
     except LoadError:
-        raise _Unusable("not JSON") from None
+        raise _UnusableError("not JSON") from None
     if entry.get("ruleGroup"):
-        raise _Unusable("an evaluation of a rule")
+        raise _UnusableError("an evaluation of a rule")
     form = {name: string(value) for name, value in mapping(entry.get("params")).items()}
     path = string(mapping(entry.get("httpRequest")).get("path"))
     return string(entry.get("ts")) or string(entry.get("time")), path, form
@@ -111,21 +111,19 @@ def _logfmt_form(line: bytes) -> tuple[str, str, dict[str, str]]:
     fields = {name: _unquoted(value) for name, value in _FIELD.findall(text)}
     encoded = fields.get("params", "")
     if len(encoded) >= _CUT_AT_CHARACTERS:
-        raise _Unusable("cut off")
+        raise _UnusableError("cut off")
     form = {n.removeprefix("param_"): v for n, v in fields.items() if n.startswith("param_")}
     try:
         form |= parse_qsl(encoded, keep_blank_values=True, max_num_fields=1_000)
     except ValueError:
-        raise _Unusable("not urlencoded") from None
+        raise _UnusableError("not urlencoded") from None
     return fields.get("ts", ""), fields.get("path", ""), form
 
 
 def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
-    return _ESCAPE.sub(
-        lambda m: chr(int(m[1], 16)) if m[1] else _CONTROL.get(m[2], m[2]), value[1:-1]
-    )
+    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _CONTROL.get(m[2], m[2]), value[1:-1])
 
 
 def _moment_ms(text: str) -> int | None:
@@ -147,7 +145,7 @@ def _window(form: Mapping[str, str], asked_ms: int | None, *, keep_times: bool) 
         return Window(0, 0, max(0, lag_ms), fixed_end_ms=moment_ms if keep_times else None)
     step_ms = parse_duration_ms(form.get("step", ""))
     if step_ms is None or step_ms <= 0 or end_ms < start_ms:
-        raise _Unusable("a step or a range that cannot be read")
+        raise _UnusableError("a step or a range that cannot be read")
     return Window(
         range_ms=end_ms - start_ms,
         step_ms=step_ms,
@@ -164,5 +162,5 @@ def _time_ms(form: Mapping[str, str], name: str) -> int | None:
         return None
     found = parse_time_ms(text)
     if found is None:
-        raise _Unusable("a time that cannot be read")
+        raise _UnusableError("a time that cannot be read")
     return found

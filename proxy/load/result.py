@@ -10,10 +10,12 @@ from proxy.load.units import count, duration, rate, share, size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from proxy.load.histogram import Histogram
     from proxy.load.saved import Saved
     from proxy.load.tally import Tally
     from proxy.load.workload import Workload
 
+NONE = "-"
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 
 
@@ -45,9 +47,7 @@ COLUMNS = ("requests", "answered", "errors", "p50", "p90", "p99", "p99.9", "max"
 def summary_cells(result: RunResult, target: TargetResult) -> tuple[str, ...]:
     """One target's row under `COLUMNS`."""
     tally = target.tally
-    latency = tally.all.latency
-    known = latency.total > 0
-    quantiles = [duration(latency.percentile(q)) if known else "–" for q in PERCENTILES]
+    quantiles = [latency_text(tally.all.latency, q) for q in (*PERCENTILES, 100.0)]
     failed = tally.all.failures
     errors = f"{count(failed)} ({share(failed / tally.all.requests)})" if failed else "0"
     return (
@@ -55,16 +55,20 @@ def summary_cells(result: RunResult, target: TargetResult) -> tuple[str, ...]:
         rate(tally.answered / (result.ran_ms / 1000)),
         errors,
         *quantiles,
-        duration(latency.high) if known else "–",
         size(tally.all.size_bytes),
         cache_text(tally),
     )
 
 
+def latency_text(latency: Histogram, percent: float) -> str:
+    """A percentile; a dash where nothing was counted."""
+    return duration(latency.percentile(percent)) if latency.total else NONE
+
+
 def cache_text(tally: Tally) -> str:
     """`hit 97.9 %, partial 2.1 %`; a dash for a target without that header."""
     if set(tally.cache) <= {"no such header"}:
-        return "–"
+        return NONE
     total = sum(tally.cache.values())
     return ", ".join(f"{name} {share(n / total)}" for name, n in tally.cache.most_common())
 
@@ -74,19 +78,17 @@ def ratio_cells(base: TargetResult, target: TargetResult) -> tuple[str, ...]:
     ours, theirs = target.tally.all.latency, base.tally.all.latency
     pairs = [(ours.percentile(q), theirs.percentile(q)) for q in PERCENTILES]
     pairs.append((ours.high, theirs.high))
-    cells = [f"× {mine / other:.2f}" if mine and other else "–" for mine, other in pairs]
+    cells = [f"x {mine / other:.2f}" if mine and other else NONE for mine, other in pairs]
     return ("", "", "", *cells, "", "")
 
 
 def slowest(result: RunResult, target: TargetResult, most: int) -> list[tuple[str, ...]]:
     """The questions with the highest p99: name, requests, errors, p50, p99, bytes, expression."""
-    found = sorted(
-        target.tally.questions.items(), key=lambda item: -item[1].latency.percentile(99.0)
-    )
-    rows = []
+    found = sorted(target.tally.questions.items(), key=lambda item: -item[1].latency.percentile(99.0))
+    rows: list[tuple[str, ...]] = []
     for index, asked in found[:most]:
         question = result.workload.questions[index]
-        p50, p99 = (duration(asked.latency.percentile(q)) for q in (50.0, 99.0))
+        p50, p99 = (latency_text(asked.latency, q) for q in (50.0, 99.0))
         received = size(asked.size_bytes / asked.requests)
         numbers = (count(asked.requests), count(asked.failures), p50, p99, received)
         rows.append((question.name, *numbers, question.expr))
@@ -114,6 +116,10 @@ def warnings(targets: Sequence[TargetResult]) -> list[str]:
             found.append(
                 f"{target.name}: {count(tally.waited)} requests waited for a free place, "
                 f"{count(tally.most_in_flight)} were in flight (--in-flight)"
+            )
+        if tally.empty:
+            found.append(
+                f"{target.name}: {count(tally.empty)} of {count(tally.answered)} answers held no series"
             )
         if tally.unfinished:
             found.append(f"{target.name}: {count(tally.unfinished)} requests were given up at the end")

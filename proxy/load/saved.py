@@ -23,8 +23,9 @@ _LINE = re.compile(r"^(thanoxy_\w+(?:\{[^}\n]*\})?) ([0-9.eE+]+)", re.ASCII | re
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """Steps of range queries that clients asked for, that were held, that were fetched; and what
-    was asked of the upstream for it. Of everything that the server did meanwhile.
+    """Steps of range queries: requested by clients, of them held, fetched from the upstream.
+
+    And what was asked of the upstream for it. Other clients of the target are in it too.
     """
 
     requested: int
@@ -59,9 +60,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def saved_between(
-    before: Mapping[str, float] | None, after: Mapping[str, float] | None
-) -> Saved | str:
+def saved_between(before: Mapping[str, float] | None, after: Mapping[str, float] | None) -> Saved | str:
     """The difference, or why there is none."""
     if before is None or after is None:
         return f"not available: the target shows no {STEPS} at /metrics"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from proxy.load import LoadError
 from proxy.load.dashboard import Dashboard, Viewer, read_dashboard
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from proxy.load.options import Options
 
+T = TypeVar("T")
+
 MOST_BYTES = 64 * 2**20
 _MOST_LINE_BYTES = 2**20
 
@@ -31,9 +33,7 @@ def read_workload(options: Options) -> Workload:
     if options.dashboard is not None:
         dashboard = _from_file(options.dashboard, lambda f: _dashboard(f, viewer(options)))
     else:
-        dashboard = profile_dashboard(
-            options.profile, options.metric, options.by, viewer(options)
-        )
+        dashboard = profile_dashboard(options.profile, options.metric, options.by, viewer(options))
     questions = dashboard.questions
     if options.step_ms:
         questions = tuple(with_step(questions, options.step_ms))
@@ -52,7 +52,7 @@ def viewer(options: Options) -> Viewer:
     return Viewer(options.range_ms, options.screen_px, options.scrape_ms, options.variables)
 
 
-def _from_file[T](path: Path, read: Callable[[BinaryIO], T]) -> T:
+def _from_file(path: Path, read: Callable[[BinaryIO], T]) -> T:
     try:
         with path.open("rb") as file:
             return read(file)

@@ -18,7 +18,7 @@ _MOST_DETAIL = 160
 
 def result_text(result: RunResult, *, with_ratios: bool) -> str:
     """All of it, ending with a line feed."""
-    rows = [("target", *COLUMNS)]
+    rows: list[tuple[str, ...]] = [("target", *COLUMNS)]
     for number, target in enumerate(result.targets):
         rows.append((target.name, *summary_cells(result, target)))
         if with_ratios and number:
@@ -26,8 +26,8 @@ def result_text(result: RunResult, *, with_ratios: bool) -> str:
     lines = [*aligned(rows), ""]
     for target in result.targets:
         for kind, number_of, detail in failure_rows(target.tally):
-            lines.append(f"{target.name}: {number_of} × {kind}{_example(detail)}")
-        lines.append(f"{target.name}: {saved_text(target.saved)}")
+            lines.append(f"{target.name}: {number_of} x {kind}{_example(detail)}")
+        lines.append(f"{target.name}: upstream work saved: {saved_text(target.saved)}")
     lines += [f"note: {note}" for note in (*warnings(result.targets), *result.notes)]
     return "\n".join(lines) + "\n"
 
@@ -46,15 +46,15 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def saved_text(saved: Saved | str) -> str:
-    """What the cache saved, in one sentence."""
+    """What the cache saved, in a few words."""
     if not isinstance(saved, Saved):
-        return f"upstream work saved: {saved}"
+        return saved
     asked = f"{count(saved.splits)} splits and {count(saved.whole)} whole queries"
     received = f"{asked}, {size(saved.received_bytes)} received from the upstream"
     if saved.share is None:
-        return f"upstream work saved: no steps of range queries were requested ({received})"
+        return f"no steps of range queries were requested ({received})"
     return (
-        f"upstream work saved: {share(saved.share)} of {count(saved.requested)} steps "
+        f"{share(saved.share)} of {count(saved.requested)} steps "
         f"({count(saved.hit)} held, {count(saved.fetched)} fetched; {received})"
     )
 

@@ -39,6 +39,7 @@ class Outcome:
     detail: str = ""
     size_bytes: int = 0
     cache: str = ""
+    is_empty: bool = False
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Tally:
         self.failures: Counter[str] = Counter()
         self.details: dict[str, str] = {}
         self.cache: Counter[str] = Counter()
-        self.late = self.waited = self.unfinished = 0
+        self.late = self.waited = self.empty = self.unfinished = 0
         self.latest_ms = 0.0
         self.in_flight = self.most_in_flight = 0
 
@@ -95,6 +96,7 @@ class Tally:
             kind = _count(self.failures, outcome.failure)
             self.details.setdefault(kind, outcome.detail)
         else:
+            self.empty += outcome.is_empty
             _count(self.cache, outcome.cache or "no such header")
 
     def _bucket(self, planned_ms: float) -> Slice:

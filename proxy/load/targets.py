@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 _NOT_A_SOURCE = ("-- Dashboard --", "-- Grafana --", "__expr__", "grafana")
 _TIMES = {
-    name: f"${{{name}}}"
-    for name in ("__from", "__to", "__from:date:seconds", "__to:date:seconds")
+    name: f"${{{name}}}" for name in ("__from", "__to", "__from:date:seconds", "__to:date:seconds")
 }
 """They stay in the expression until it is asked."""
 

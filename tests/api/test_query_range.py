@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.model.grid import Grid
-from tests.clients import HOUR_MS, RANGE, Proxy, range_path, running
+from tests.clients import FORM, HOUR_MS, RANGE, Proxy, range_path, running
 from tests.fakes import (
     ERROR_JSON,
     FakeUpstream,
@@ -20,6 +21,9 @@ from tests.fakes import (
     never,
     reply,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 GRID = Grid(0, 600_000, 19)
 SPLITS = [
@@ -73,6 +77,16 @@ async def test_get_and_post_and_a_mixture_are_the_same_question(
     assert (await proxy.post(half, b"query=a&start=0&step=600")).body == body
     assert upstream.grids == sorted(SPLITS * 3)
     assert {dict(reversed(asked.form))["query"] for asked in upstream.asked} == {"a"}
+
+
+async def test_a_form_may_arrive_in_chunks(proxy: Proxy, upstream: FakeUpstream) -> None:
+    async def in_chunks() -> AsyncIterator[bytes]:
+        for byte in range_path().partition("?")[2].encode():
+            yield bytes([byte])
+
+    answer = await proxy.ask("POST", RANGE, in_chunks(), FORM)
+    assert answer.body == matrix_body(GRID)
+    assert upstream.grids == SPLITS
 
 
 async def test_parameters_travel_on_to_every_split_in_their_order(

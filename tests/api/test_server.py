@@ -10,6 +10,7 @@ import pytest
 from yarl import URL
 
 from tests.clients import FORM, Proxy, range_path, raw_exchange
+from tests.fakes import always, reset
 
 if TYPE_CHECKING:
     from tests.fakes import FakeUpstream
@@ -113,3 +114,15 @@ async def test_a_client_that_asks_for_leave_to_send_its_body_gets_it(
         writer.close()
     assert upstream.asked[-1].body == body
     assert upstream.asked[-1].header("Expect") == []
+
+
+async def test_an_error_after_that_leave_is_an_answer_like_any_other(
+    proxy: Proxy, upstream: FakeUpstream
+) -> None:
+    upstream.script = always(reset)
+    request = b"POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n"
+    received = await raw_exchange(proxy.app.url, request + b"Content-Length: 1\r\n\r\nx")
+    continued, _, answer = received.partition(b"\r\n\r\n")
+    assert continued == b"HTTP/1.1 100 Continue"
+    assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+    assert b'"errorType":"unavailable"' in answer

@@ -52,7 +52,7 @@ READS: dict[str, Callable[[int], int]] = {
     "a offset 1h": lambda time_ms: time_ms - HOUR_MS,
     "a offset -5m": lambda time_ms: time_ms + 5 * MINUTE_MS,
     "max_over_time(a[10m:1m] offset -5m)": lambda time_ms: time_ms + 5 * MINUTE_MS,
-    "a[2m] offset -5m": lambda time_ms: time_ms + 5 * MINUTE_MS,
+    "rate(a[2m] offset -5m)": lambda time_ms: time_ms + 5 * MINUTE_MS,
 }
 """Expressions of the tests: the time of the newest sample that a step at some time reads."""
 
@@ -178,6 +178,7 @@ class Cached:
         began_ms, stores = self.clock.monotonic, self.world.stores()
         self.clock.advance(SECOND_MS)
         self.watch.look(began_ms, self.clock.monotonic, stores)
+        self.clock.advance(1)
 
     async def fetched_by(self, grid: Grid, expr: str = "a", refresh: bool = False) -> list[Grid]:
         """Ask, compare with the unsplit answer, and say what was asked of the upstream for it."""
