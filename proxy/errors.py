@@ -61,10 +61,10 @@ class UpstreamUnreachableError(QueryError):
 class UpstreamAnswerError(QueryError):
     """The upstream's own error answer, passed on as it is."""
 
-    def __init__(self, status: int, content_type: str, body: bytes) -> None:
+    def __init__(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
         super().__init__(f"the upstream answered {status}")
         self.answer_status = status
-        self.content_type = content_type
+        self.headers = headers
         self.body = body
 
 

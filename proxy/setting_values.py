@@ -62,6 +62,8 @@ def url(text: str) -> str:
     is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
         raise ValueError("an address such as http://thanos-query:10902 is expected")
+    if parts.username is not None:
+        raise ValueError("an address without user and password is expected")
     return text
 
 

@@ -103,7 +103,7 @@ class Settings:
         "ask the upstream for gzip; costs Thanos time, saves network",
     )  # fmt: skip
     max_body_bytes: int = setting(
-        "http.max-form-bytes", "10MB", size_bytes, "larger request bodies are passed on unread"
+        "http.max-form-bytes", "256KB", size_bytes, "larger request bodies are passed on unread"
     )
     max_header_bytes: int = setting(
         "http.max-header-bytes", "64KB", size_bytes, "the largest request line and header field"

@@ -95,11 +95,13 @@ def build_engine(
 
 
 def _keep_policy(settings: Settings, life_ms: int | None) -> KeepPolicy:
+    """`life_ms`, the cache's own, bounds all lives."""
+    long_life_ms = life_ms or settings.long_life_ms
     return KeepPolicy(
         freshness_ms=settings.freshness_ms,
         recent_ms=settings.recent_ms,
-        recent_life_ms=settings.recent_life_ms,
-        long_life_ms=life_ms or settings.long_life_ms,
+        recent_life_ms=min(settings.recent_life_ms, long_life_ms),
+        long_life_ms=long_life_ms,
         empty_life_ms=settings.empty_life_ms,
         short_life_ms=settings.short_life_ms,
         extent_steps=settings.extent_steps,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from hypothesis import settings
 
 from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.pieces import IndexedMatrix, index_matrix, make_piece
 from proxy.model.extent import Extent, ExtentId, Kept
-from proxy.model.grid import Grid
 from proxy.model.piece import Fragments, Piece
 from tests.bodies import SeriesPoints, body_of
 
+if TYPE_CHECKING:
+    from proxy.model.grid import Grid
+
 FOREVER_MS = 1 << 60
-FEWER = settings(max_examples=max(settings.default.max_examples // 3, 1))
+FEWER = settings(max_examples=max(settings().max_examples // 3, 1))
 """For a second look at what another property of the same file draws in full."""
 
 
@@ -35,7 +39,16 @@ def no_fragments() -> Fragments:
 
 def kept(piece: Piece, first_index: int = 0) -> Kept:
     """A piece that lives for ever."""
-    return Kept(piece, first_index, 0, 0, FOREVER_MS, FOREVER_MS, (0, FOREVER_MS))
+    return Kept(
+        piece=piece,
+        first_index=first_index,
+        began_ms=0,
+        ended_ms=0,
+        expires_ms=FOREVER_MS,
+        pending_until_ms=FOREVER_MS,
+        reads=(0, FOREVER_MS),
+        fetched=(first_index, first_index + piece.grid.steps),
+    )
 
 
 def extent_of(*pieces: Piece, full_key: bytes = b"key") -> Extent:

@@ -36,12 +36,9 @@ def test_no_error_has_a_type_that_clients_do_not_know() -> None:
 
 
 def test_the_upstreams_own_error_is_kept_whole() -> None:
-    error = UpstreamAnswerError(422, "application/json; charset=utf-8", b"{}")
-    assert (error.answer_status, error.content_type, error.body) == (
-        422,
-        "application/json; charset=utf-8",
-        b"{}",
-    )
+    headers = (("Content-Type", "application/json; charset=utf-8"), ("Retry-After", "5"))
+    error = UpstreamAnswerError(422, headers, b"{}")
+    assert (error.answer_status, error.headers, error.body) == (422, headers, b"{}")
 
 
 def test_not_splittable_is_no_error_for_clients() -> None:

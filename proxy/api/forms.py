@@ -6,26 +6,27 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
 from proxy.codec.params import parse_form
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from proxy.model.query import Form
 
 _FORM = "application/x-www-form-urlencoded"
+SENT_FORM = web.RequestKey("sent_form", bytes)
+"""Where a request keeps the text of its form, for the slow-query log."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
     """`form` is None when Thanos must read the request itself.
 
-    `body` holds what was read of the request's body; `is_complete` says whether that is all.
+    `body` holds what was read of the request's body.
     """
 
     form: Form | None
     body: bytes
-    is_complete: bool
 
 
 class CacheControl(Enum):
@@ -51,13 +52,14 @@ async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestFor
     """Read a GET's or a form POST's parameters; larger bodies are left in the stream."""
     url_query = raw_query(request)
     if request.method != "POST" or not request.body_exists:
-        return RequestForm(parse_form(url_query), b"", is_complete=not request.body_exists)
+        return RequestForm(parse_form(url_query), b"")
     if request.content_type != _FORM or request.headers.get("Content-Encoding"):
-        return RequestForm(None, b"", is_complete=False)
+        return RequestForm(None, b"")
     body = await _read_up_to(request, max_body_bytes)
     if len(body) > max_body_bytes:
-        return RequestForm(None, body, is_complete=False)
-    return RequestForm(parse_form(url_query, body), body, is_complete=True)
+        return RequestForm(None, body)
+    request[SENT_FORM] = body
+    return RequestForm(parse_form(url_query, body), body)
 
 
 def raw_path(request: web.BaseRequest) -> str:

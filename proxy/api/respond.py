@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from proxy.codec.deflate import gzip_chunks, gzip_text
 from proxy.codec.go_json import error_body
@@ -24,7 +26,7 @@ from proxy.model.piece import Piece, SeriesList
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, Iterable
 
     from proxy.engine.threads import WorkerThreads
     from proxy.merge.matrices import JoinedMatrix
@@ -69,10 +71,11 @@ class ResponsePolicy:
 
 def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
     """Errors are never kept by anyone on the way, as in Thanos."""
-    headers = {**policy.headers(), "Cache-Control": "no-store"}
     if isinstance(error, UpstreamAnswerError):
-        headers["Content-Type"] = error.content_type
-        return web.Response(status=error.answer_status, body=error.body, headers=headers)
+        return web.Response(
+            status=error.answer_status, body=error.body, headers=CIMultiDict(error.headers)
+        )
+    headers = {**policy.headers(), "Cache-Control": "no-store"}
     body = error_body(error.error_type, str(error))
     return web.Response(status=error.status, body=body, headers=headers)
 
@@ -155,13 +158,14 @@ async def send_text(
     response = web.StreamResponse(headers=headers)
     response.content_length = body_length(joined)
     await response.prepare(request)
-    async for text in _texts(joined, threads):
-        await response.write(text)
+    async with aclosing(_texts(joined, threads)) as texts:
+        async for text in texts:
+            await response.write(text)
     await response.write_eof()
     return response
 
 
-async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncIterator[bytes]:
+async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncGenerator[bytes]:
     """The groups' texts in order, a few of them under way."""
     waiting: deque[asyncio.Future[bytes]] = deque()
     groups = series_groups(joined, _GROUP_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.api.forms import SENT_FORM
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ def log_slow_query(request: web.BaseRequest, code: int, took_s: float) -> None:
             "time_taken_ms": round(took_s * 1000),
             "grafana_dashboard_uid": request.headers.get("X-Dashboard-Uid", ""),
             "grafana_panel_id": request.headers.get("X-Panel-Id", ""),
-            "params": request.rel_url.raw_query_string[:_MOST_PARAMETER_CHARACTERS],
+            "params": _parameters(request)[:_MOST_PARAMETER_CHARACTERS],
         },
     )
+
+
+def _parameters(request: web.BaseRequest) -> str:
+    """The form's parameters, then the URL's; Grafana sends the former."""
+    sent = request.get(SENT_FORM, b"").decode("ascii", "replace")
+    return "&".join(text for text in (sent, request.rel_url.raw_query_string) if text)

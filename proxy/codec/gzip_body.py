@@ -15,6 +15,7 @@ from proxy.codec.deflate import (
     GZIP_HEAD,
     crc32,
     crc32_combine,
+    deflate,
     gzip_tail,
     stored,
 )
@@ -194,7 +195,7 @@ def _raw_column(part: EncodedMatrix, lane: Lane, rows: list[int] | None) -> _Col
     spans = zip(lane.start.tolist(), lane.end.tolist(), strict=True)
     texts = [part.text[start:end] for start, end in spans]
     return _Column(
-        [COMMA_BLOCK + stored(text) if text else b"" for text in texts],
+        [COMMA_BLOCK + deflate(text) if text else b"" for text in texts],
         [crc32(text) for text in texts],
         [crc32(text, COMMA_CRC) for text in texts],
         [*map(len, texts)],

@@ -19,6 +19,7 @@ from proxy.engine.results_cache import Fetch, Hit, ResultsCache
 from proxy.errors import NotSplittableError, UpstreamAnswerError
 from proxy.merge.matrices import JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
+from proxy.plan.notes import hold_for_parts
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
 from proxy.plan.split import split_grid
@@ -113,6 +114,7 @@ class RangeQueries:
         parts.sort(key=lambda part: part[0])
         joined = join_matrices([part for _, part in parts], sort_key, merge_stats)
         _refuse_shifted_text(plan, _name_positions(joined.tail.notes))
+        _refuse_foreign_notes(plan, joined, [brought for _, brought in fetched])
         return RangeAnswer(
             matrix=joined,
             no_store=any(brought.no_store for _, brought in fetched),
@@ -214,6 +216,22 @@ def _count_steps(plan: RangePlan, hits: list[Hit]) -> None:
     _REQUESTED.inc(plan.grid.steps)
     _HIT.inc(hit_steps)
     _FETCHED.inc(plan.grid.steps - hit_steps)
+
+
+def _refuse_foreign_notes(plan: RangePlan, joined: JoinedMatrix, brought: list[Fetched]) -> None:
+    """Notes that may be those of another part of somebody else's window; see `plan.notes`."""
+    if not joined.tail.notes:
+        return
+    foreign = [one for one in brought if not _lies_in(one.indexed.grid, plan.grid)]
+    tails = [one.indexed.matrix.tail for one in foreign]
+    has_others = not all(hold_for_parts(tail, plan.known.traits) for tail in tails)
+    is_all_own = not foreign and len(brought) == len(joined.parts)
+    if has_others or not (joined.metrics or is_all_own):
+        raise NotSplittableError("a warning may be that of another part of the range")
+
+
+def _lies_in(part: Grid, whole: Grid) -> bool:
+    return whole.start_ms <= part.start_ms and part.last_ms <= whole.last_ms
 
 
 def _name_positions(notes: Mapping[str, tuple[str, ...]]) -> bool:

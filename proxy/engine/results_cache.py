@@ -13,6 +13,7 @@ from proxy.model.extent import Extent, ExtentId, Kept
 from proxy.model.query import first_value
 from proxy.plan.freshness import KeepPolicy, life_ms, reads_span, settled_steps
 from proxy.plan.holes import StoreWatch, Trust
+from proxy.plan.notes import hold_for_parts
 from proxy.plan.partition import Run
 from proxy.plan.purge import Purge, matches
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED, STEPS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, ExtentStore, Threads
+    from proxy.model.grid import Grid
     from proxy.model.piece import Piece
     from proxy.plan.range_plan import RangePlan
 
@@ -87,7 +89,9 @@ class ResultsCache:
                 continue
             for kept in extent.kept:
                 first, end = max(kept.first_index, first_index), min(kept.end_index, end_index)
-                if first < end and (until_ms := self._serves_until_ms(kept)):
+                if first >= end or not _notes_fit(kept, plan):
+                    continue
+                if until_ms := self._serves_until_ms(kept):
                     run = Run(first - first_index, end - first_index)
                     hits.append(Hit(run, kept.piece, first - kept.first_index, until_ms))
         return hits
@@ -164,6 +168,7 @@ class ResultsCache:
             expires_ms=fetch.ended_ms + life_ms(self._policy, is_recent, piece.is_empty),
             pending_until_ms=fetch.ended_ms + self._policy.short_life_ms,
             reads=reads_span(piece.grid, plan.known.traits, _lookback_ms(plan)),
+            fetched=_indices(fetch.indexed.grid),
         )
 
     def _put(self, plan: RangePlan, new: Kept) -> None:
@@ -236,7 +241,22 @@ class ResultsCache:
             expires_ms=min(kept.expires_ms for kept in run),
             pending_until_ms=min(self._serves_until_ms(kept) for kept in run),
             reads=_reads(run),
+            fetched=(min(k.fetched[0] for k in run), max(k.fetched[1] for k in run)),
         )
+
+
+def _notes_fit(kept: Kept, plan: RangePlan) -> bool:
+    """Whether the notes that a piece carries are right for the plan's window."""
+    first, end = _indices(plan.grid)
+    is_whole_fetch = first <= kept.fetched[0] and kept.fetched[1] <= end
+    fits = is_whole_fetch or hold_for_parts(kept.piece.tail, plan.known.traits)
+    if not fits:
+        NOT_SERVED.labels("notes").inc()
+    return fits
+
+
+def _indices(grid: Grid) -> tuple[int, int]:
+    return grid.first_index, grid.first_index + grid.steps
 
 
 def _overlap(one: Kept, other: Kept) -> bool:

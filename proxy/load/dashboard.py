@@ -56,8 +56,6 @@ def read_dashboard(document: object, viewer: Viewer) -> Dashboard:
     questions: list[Question] = []
     for panel, repeats in _panels(model):
         _add_panel(panel, _scopes(repeats, variables), viewer, questions, notes)
-        if len(questions) > MAX_QUESTIONS:
-            raise LoadError(f"the dashboard asks more than {MAX_QUESTIONS:,} questions")
     if not questions:
         why = f" ({'; '.join(notes[:3])})" if notes else ""
         raise LoadError(f"no panel with a Prometheus query in the dashboard{why}")
@@ -133,6 +131,8 @@ def _add_panel(
             return
         found, left_out = questions_of(panel, view)
         questions += found
+        if len(questions) > MAX_QUESTIONS:
+            raise LoadError(f"the dashboard asks more than {MAX_QUESTIONS:,} questions")
         notes += [note for note in left_out if note not in notes]
 
 

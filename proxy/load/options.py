@@ -55,21 +55,22 @@ class Options:
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         """What the report says of the run. Of headers the names only: values may be secrets."""
-        source = self.dashboard or self.query_log or f"profile {self.profile} of {self.metric}"
-        found = [
-            ("source", getattr(source, "name", str(source))),
+        source = self.dashboard or self.query_log
+        found = [("source", source.name if source else f"profile {self.profile} of {self.metric}")]
+        if self.query_log is None:
+            found += [("refresh", span(self.refresh_ms)), ("range", span(self.range_ms))]
+        else:
+            windows = "at their own times" if self.keep_log_times else "moved to now"
+            found += [("pace", f"x {self.log_speed:g}"), ("windows", windows)]
+        found += [
             ("users", f"{self.users:,}"),
-            ("refresh", span(self.refresh_ms)),
-            ("range", span(self.range_ms)),
             ("duration", span(self.duration_ms)),
             ("step", span(self.step_ms) if self.step_ms else "auto"),
             ("in flight", f"at most {self.in_flight:,}"),
             ("timeout", span(self.timeout_ms)),
             ("method", self.method),
-            ("headers", ", ".join(self.headers)),
-            ("seed", str(self.seed)),
         ]
-        return tuple(found)
+        return (*found, ("headers", ", ".join(self.headers)), ("seed", str(self.seed)))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -88,14 +89,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
     headers |= dict(found.header)
     if found.tenant:
         headers[found.tenant_header] = found.tenant
-    for name in ("gzip", "header", "tenant", "tenant_header"):
-        delattr(found, name)
     variables: dict[str, tuple[str, ...]] = {}
     for name, value in found.variable:
         variables[name] = (*variables.get(name, ()), value)
-    del found.variable
     targets = tuple(dict.fromkeys(found.target))
-    del found.target
+    for name in ("gzip", "header", "tenant", "tenant_header", "variable", "target"):
+        delattr(found, name)
     return Options(targets=targets, headers=headers, variables=variables, **vars(found))
 
 

@@ -36,7 +36,7 @@ def profile_dashboard(name: str, metric: str, by: str, viewer: Viewer) -> Dashbo
         raise LoadError(f"--metric {metric}: neither a metric's name nor name{{label=…}}")
     sizes = _MIXED if name == "mixed" else {name: len(_EXPRESSIONS[name])}
     panels = [
-        _panel(f"{size} {number}", size, expr.replace("METRIC", metric).replace("LABEL", by))
+        _panel(f"{size} {number}", size, expr.format(metric=metric, by=by))
         for size, count in sizes.items()
         for number, expr in enumerate(_EXPRESSIONS[size][:count], 1)
     ]
@@ -52,11 +52,16 @@ def _panel(title: str, size: str, expr: str) -> dict[str, object]:
     }
 
 
-_RATE = "rate(METRIC[$__rate_interval])"
+_RATE = "rate({metric}[$__rate_interval])"
 _EXPRESSIONS: dict[str, Sequence[str]] = {
-    "wide": ("METRIC", _RATE),
-    "medium": (f"sum by (LABEL) ({_RATE})", "max by (LABEL) (METRIC)"),
-    "small": (f"sum({_RATE})", "count(METRIC)", "max(METRIC)", f"quantile(0.9, {_RATE})"),
-    "tiny": ("=sum(METRIC)", "=count(METRIC)", f"sum({_RATE})", "count(METRIC)"),
+    "wide": ("{metric}", _RATE),
+    "medium": ("sum by ({by}) (" + _RATE + ")", "max by ({by}) ({metric})"),
+    "small": (
+        "sum(" + _RATE + ")",
+        "count({metric})",
+        "max({metric})",
+        "quantile(0.9, " + _RATE + ")",
+    ),
+    "tiny": ("=sum({metric})", "=count({metric})", "sum(" + _RATE + ")", "count({metric})"),
 }
 """`=` marks an instant query."""

@@ -29,6 +29,7 @@ class Kept:
     first_index: the grid index of its first step.
     began_ms, ended_ms: its fetch; expires_ms: its end of life. On the monotonic clock.
     reads: the earliest and latest time (ms, wall clock) of the data it may have read.
+    fetched: the grid indices (first, end) of the whole answer that it was cut from.
     pending_until_ms: until when it may serve although not all stores are known to have taken part.
     """
 
@@ -39,6 +40,7 @@ class Kept:
     expires_ms: int
     pending_until_ms: int
     reads: tuple[int, int]
+    fetched: tuple[int, int]
 
     @property
     def end_index(self) -> int:

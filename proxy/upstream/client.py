@@ -18,6 +18,7 @@ import aiohttp
 from isal import isal_zlib
 from yarl import URL
 
+from proxy.codec.headers import response_headers
 from proxy.codec.stores_json import parse_stores
 from proxy.engine.ports import Body, UpstreamAnswer
 from proxy.errors import (
@@ -268,8 +269,9 @@ def _answer_error(answer: _OpenAnswer, body: bytes) -> Exception:
     """The upstream's own error JSON travels on; a redirect or a gateway's HTML does not."""
     is_refusal = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if is_error_json(body) or is_refusal:
-        content_type = answer.header("Content-Type") or "application/json"
-        return UpstreamAnswerError(answer.status, content_type, body[:_MOST_ERROR_BYTES])
+        headers = tuple(response_headers(answer.headers, keep_length=False))
+        kept = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
+        return UpstreamAnswerError(answer.status, kept, body[:_MOST_ERROR_BYTES])
     return BadUpstreamAnswerError(
         f"the upstream answered {answer.status} with something that is not Prometheus's error JSON"
     )

@@ -136,9 +136,7 @@ async def test_what_is_unclear_removes_nothing(cached: Proxy, form: bytes) -> No
     assert held(await cached.range()) == "hit"
 
 
-@pytest.mark.parametrize(
-    "body", [b"{}", b"all=true" + b"&" * 70_000], ids=["another type", "too long"]
-)
+@pytest.mark.parametrize("body", [b"{}", b"all=true" + b"&" * 70_000], ids=["another type", "too long"])
 async def test_a_body_that_is_no_short_form_is_refused(cached: Proxy, body: bytes) -> None:
     kind = "application/json" if body == b"{}" else "application/x-www-form-urlencoded"
     answer = await cached.ask("POST", PURGE, body, {"Content-Type": kind})

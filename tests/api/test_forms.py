@@ -27,7 +27,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.url = ""
-        self.read = RequestForm(None, b"", is_complete=False)
+        self.read = RequestForm(None, b"")
         self.left = b""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -62,13 +62,13 @@ TYPE = f"Content-Type: {FORM['Content-Type']}"
 
 async def test_a_get_has_its_parameters_in_the_url(reader: Reader) -> None:
     read = await reader.send("GET", "/x?a=1&b=%20+", None)
-    assert read == RequestForm((("a", "1"), ("b", "  ")), b"", is_complete=True)
+    assert read == RequestForm((("a", "1"), ("b", "  ")), b"")
 
 
 @pytest.mark.parametrize("content_type", [TYPE, f"{TYPE}; charset=utf-8", TYPE.upper()])
 async def test_a_form_stands_before_the_url(reader: Reader, content_type: str) -> None:
     read = await reader.send("POST", "/x?a=1", b"a=2&b=3", content_type)
-    assert read == RequestForm((("a", "2"), ("b", "3"), ("a", "1")), b"a=2&b=3", is_complete=True)
+    assert read == RequestForm((("a", "2"), ("b", "3"), ("a", "1")), b"a=2&b=3")
 
 
 async def test_a_post_without_a_body_has_its_parameters_in_the_url(reader: Reader) -> None:
@@ -78,7 +78,7 @@ async def test_a_post_without_a_body_has_its_parameters_in_the_url(reader: Reade
 
 async def test_the_body_of_a_get_means_nothing_and_stays_where_it_is(reader: Reader) -> None:
     read = await reader.send("GET", "/x?a=1", b"a=2", TYPE)
-    assert read == RequestForm((("a", "1"),), b"", is_complete=False)
+    assert read == RequestForm((("a", "1"),), b"")
     assert reader.left == b"a=2"
 
 
@@ -95,7 +95,7 @@ async def test_the_body_of_a_get_means_nothing_and_stays_where_it_is(reader: Rea
 )
 async def test_a_body_of_another_type_is_left_for_thanos(reader: Reader, headers: list[str]) -> None:
     read = await reader.send("POST", "/x?a=1", b"a=2", *headers)
-    assert read == RequestForm(None, b"", is_complete=False)
+    assert read == RequestForm(None, b"")
     assert reader.left == b"a=2"
 
 
@@ -104,7 +104,7 @@ async def test_a_form_that_go_reads_in_its_own_way_is_left_for_thanos(
     reader: Reader, body: bytes
 ) -> None:
     read = await reader.send("POST", "/x", body, TYPE)
-    assert read == RequestForm(None, body, is_complete=True)
+    assert read == RequestForm(None, body)
 
 
 async def test_a_form_of_the_largest_size_is_read(reader: Reader) -> None:

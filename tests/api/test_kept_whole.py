@@ -14,7 +14,7 @@ from tests.fakes import ERROR_JSON, FakeUpstream, after, always, broken_off, in_
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.fakes import Asked, Behaviour
+    from tests.fakes import Asked, Behaviour, Script
 
 LABELS, SERIES = "/api/v1/labels", "/api/v1/series?match[]=a"
 VALUES, INSTANT = "/api/v1/label/__name__/values", "/api/v1/query?query=a&time=1000"
@@ -28,7 +28,7 @@ async def cached(upstream: FakeUpstream) -> AsyncIterator[Proxy]:
         yield started
 
 
-def counting() -> object:
+def counting() -> Script:
     """Each answer is another one, in the words of Thanos."""
     count = 0
 
@@ -80,7 +80,9 @@ async def test_a_post_is_the_same_question_as_a_get(cached: Proxy) -> None:
         assert said(await cached.post(path, body)) == ("hit", ["1"])
 
 
-async def test_what_goes_upstream_is_what_the_client_said(cached: Proxy, upstream: FakeUpstream) -> None:
+async def test_what_goes_upstream_is_what_the_client_said(
+    cached: Proxy, upstream: FakeUpstream
+) -> None:
     await cached.get(f"{SERIES}&limit=0&x=%2B+1")
     await cached.post(f"{LABELS}?a=1", b"match[]=b%2B")
     get, post = upstream.asked

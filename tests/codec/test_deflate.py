@@ -76,7 +76,7 @@ def test_another_length_than_expected_is_damage(raw_bytes: int) -> None:
 
 @given(st.data())
 def test_damage_is_never_passed_on_as_text_of_another_length(data: st.DataObject) -> None:
-    text = b"[1700000000.123,\"0.123456789\"]," * 20
+    text = b'[1700000000.123,"0.123456789"],' * 20
     fragment = bytearray(deflate(text))
     at = data.draw(st.integers(0, len(fragment) - 1))
     fragment[at] ^= data.draw(st.integers(1, 255))

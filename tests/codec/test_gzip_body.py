@@ -53,8 +53,7 @@ def test_any_parts_give_the_text_body_and_that_is_the_unsplit_one(
     series = data.draw(matrices(grid))
     cuts = sorted({0, grid.steps, *data.draw(st.sets(st.integers(0, grid.steps), max_size=4))})
     parts = [
-        part_of(series, grid, data.draw(KINDS), first, end)
-        for first, end in itertools.pairwise(cuts)
+        part_of(series, grid, data.draw(KINDS), first, end) for first, end in itertools.pairwise(cuts)
     ]
     joined = joined_of(*parts)
     expected = body_of(series, grid)
@@ -111,8 +110,7 @@ def test_series_without_gaps_in_every_part_are_woven_together(
 )
 def test_series_that_come_and_go(kind: Kind, splits: list[SeriesPoints], whole: SeriesPoints) -> None:
     parts = [
-        part_of(series, Grid(step * 1000, 1000, 1), kind, 0, 1)
-        for step, series in enumerate(splits)
+        part_of(series, Grid(step * 1000, 1000, 1), kind, 0, 1) for step, series in enumerate(splits)
     ]
     assert inflated(joined_of(*parts)) == body_of(whole, Grid(0, 1000, len(splits)))
 

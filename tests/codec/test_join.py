@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from proxy.codec.join import join_pieces
 from proxy.codec.pieces import make_piece
 from proxy.model.grid import Grid
-from proxy.model.piece import Fragments, Piece
 from tests.bodies import GRIDS, SeriesPoints, matrices
 from tests.pieces import FEWER, indexed, piece_of
+
+if TYPE_CHECKING:
+    from proxy.model.piece import Fragments, Piece
 
 
 def same_lane(one: Fragments | None, other: Fragments | None) -> bool:

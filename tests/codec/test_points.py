@@ -68,8 +68,7 @@ def test_points_before_a_step_are_found_by_their_number(
     index = index_of(matrix, grid, histograms=False)
     rows = steps_one_by_one(matrix, matrix.floats, grid)
     expected = [
-        int(begin) + bisect.bisect_left(row, step)
-        for begin, row in zip(index.rows, rows, strict=False)
+        int(begin) + bisect.bisect_left(row, step) for begin, row in zip(index.rows, rows, strict=False)
     ]
     assert index.points_before(step).tolist() == expected
 

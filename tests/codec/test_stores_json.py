@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from proxy.codec.stores_json import parse_stores
 from proxy.errors import BadUpstreamAnswerError
-from proxy.plan.holes import Store
+
+if TYPE_CHECKING:
+    from proxy.plan.holes import Store
 
 FOREVER_MS = 9_223_372_036_854_775_807
 

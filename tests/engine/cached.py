@@ -10,9 +10,8 @@ import asyncio
 import dataclasses
 import gzip
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from proxy.codec.gzip_body import gzip_body
 from proxy.codec.matrix_text import body_text
@@ -28,6 +27,9 @@ from proxy.plan.holes import Store, StoreWatch
 from proxy.plan.range_plan import RangePlan, SplitPolicy
 from proxy.store.memory import MemoryStore
 from tests.fakes import Asked, MemoryUpstream, NoThreads, matrix_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -146,9 +148,7 @@ class Cached:
         if not is_watched:
             self.watch.no_such_endpoint()
         at_work = threads or NoThreads()
-        self.cache = ResultsCache(
-            self.store, self.watch, self.clock, at_work, policy, self.background
-        )
+        self.cache = ResultsCache(self.store, self.watch, self.clock, at_work, policy, self.background)
         split = SplitPolicy(interval_ms, 1000, keep=True)
         self.queries = RangeQueries(self.upstream, at_work, self.clock, self.cache, split, 14)
 

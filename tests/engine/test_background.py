@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-
-import pytest
+from typing import TYPE_CHECKING
 
 from proxy.engine.background import Background
+
+if TYPE_CHECKING:
+    import pytest
 
 
 async def test_work_runs_by_itself() -> None:

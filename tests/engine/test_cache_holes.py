@@ -133,6 +133,7 @@ async def test_joining_does_not_draw_good_answers_into_doubt() -> None:
 @given(seed=st.integers(0, 2**32))
 def test_no_hole_outlives_a_look_that_sees_the_store_again(seed: int, steps: int) -> None:
     """Losses last as long as the upstream's own check of its stores, so that a look sees each."""
+
     async def main() -> None:
         chance = random.Random(seed)
         cached = await watched()

@@ -110,7 +110,7 @@ class Story:
         await event()
 
 
-@settings(max_examples=max(settings.default.max_examples // 2, 1))
+@settings(max_examples=max(settings().max_examples // 2, 1))
 @given(SEEDS)
 def test_every_answer_is_the_unsplit_one_whatever_happened_before(seed: int) -> None:
     async def main() -> None:
@@ -130,7 +130,7 @@ def test_every_answer_is_the_unsplit_one_whatever_happened_before(seed: int) -> 
     asyncio.run(main())
 
 
-@settings(max_examples=max(settings.default.max_examples // 2, 1))
+@settings(max_examples=max(settings().max_examples // 2, 1))
 @given(SEEDS)
 def test_no_step_that_is_settled_and_held_is_fetched_twice(seed: int) -> None:
     async def main() -> None:
@@ -161,6 +161,4 @@ def settled_of(cached: Cached, expr: str, grid: Grid) -> set[tuple[str, int]]:
     """The settled steps of a fetch, each with what tells it from those of other questions."""
     traits = cached.plan(grid, expr).known.traits
     count = settled_steps(grid, traits, cached.clock.wall - KEEP.freshness_ms)
-    return {
-        (f"{expr} {grid.step_ms}", grid.start_ms + step * grid.step_ms) for step in range(count)
-    }
+    return {(f"{expr} {grid.step_ms}", grid.start_ms + step * grid.step_ms) for step in range(count)}

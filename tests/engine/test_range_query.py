@@ -125,7 +125,7 @@ async def test_one_split_without_store_forbids_storing_the_whole() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        UpstreamAnswerError(422, "application/json", ERROR_JSON),
+        UpstreamAnswerError(422, (("Content-Type", "application/json"),), ERROR_JSON),
         UpstreamUnreachableError("gone"),
         BadUpstreamAnswerError("html"),
     ],
@@ -198,7 +198,7 @@ async def test_a_parse_error_of_a_changed_text_is_not_shown(
     status: int, query: RangeQuery, raised: type[Exception]
 ) -> None:
     async def refuses(_asked: Asked) -> UpstreamAnswer:
-        raise UpstreamAnswerError(status, "application/json", ERROR_JSON)
+        raise UpstreamAnswerError(status, (("Content-Type", "application/json"),), ERROR_JSON)
 
     with pytest.raises(raised):
         await run(MemoryUpstream(refuses), query)

@@ -43,9 +43,9 @@ async def test_annotations_are_kept_with_their_answer_and_said_once() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        UpstreamAnswerError(422, "application/json", ERROR_JSON),
-        UpstreamAnswerError(429, "application/json", ERROR_JSON),
-        UpstreamAnswerError(400, "application/json", ERROR_JSON),
+        UpstreamAnswerError(422, (("Content-Type", "application/json"),), ERROR_JSON),
+        UpstreamAnswerError(429, (("Content-Type", "application/json"),), ERROR_JSON),
+        UpstreamAnswerError(400, (("Content-Type", "application/json"),), ERROR_JSON),
         b"<html>login</html>",
         b'{"status":"error","errorType":"internal","error":"x"}',
         matrix_body(OLD)[:-40],

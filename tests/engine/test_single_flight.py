@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.engine.ports import UpstreamAnswer
 from proxy.errors import QueryTimeoutError
 from proxy.model.query import RangeQuery
 from proxy.plan.purge import Purge
@@ -20,7 +20,10 @@ from tests.engine.cached import (
     both_ways,
     window,
 )
-from tests.fakes import Asked
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import UpstreamAnswer
+    from tests.fakes import Asked
 
 OLD = window(57 * HOUR_MS, 40)
 
@@ -127,8 +130,8 @@ async def test_nobody_shares_the_shorter_patience_of_another() -> None:
     cached = Cached()
     cached.pauses = 5
 
-    async def ask_within(timeout: str, expr: str = "a") -> bytes:
-        query = RangeQuery(expr, OLD.start_ms, OLD.last_ms, OLD.step_ms, timeout, ())
+    async def ask_within(patience: str) -> bytes:
+        query = RangeQuery("a", OLD.start_ms, OLD.last_ms, OLD.step_ms, patience, ())
         return both_ways(await cached.queries.run(cached.queries.plan(query, ()), CALLER, True))
 
     await asyncio.gather(ask_within("1s"), ask_within("1m"), ask_within("1m"))

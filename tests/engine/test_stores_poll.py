@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from proxy.engine.ports import UpstreamAnswer
 from proxy.engine.stores_poll import poll_stores
 from proxy.errors import BadUpstreamAnswerError, UpstreamUnreachableError
-from proxy.model.query import CallerHeaders
 from proxy.plan.holes import Store, StoreWatch, Trust
 from tests.engine.cached import ManualClock
 from tests.plan.stores import ALL, broken, store
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import UpstreamAnswer
+    from proxy.model.query import CallerHeaders
 
 A, B = store("a"), store("b")
 INTERVAL_S = 0.001

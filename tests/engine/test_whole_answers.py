@@ -122,7 +122,7 @@ async def test_no_store_is_passed_on_and_not_kept() -> None:
 
 
 async def test_an_error_is_that_of_all_who_wait_and_is_not_kept() -> None:
-    labels = Labels(error=UpstreamAnswerError(422, "application/json", b"{}"))
+    labels = Labels(error=UpstreamAnswerError(422, (("Content-Type", "application/json"),), b"{}"))
     results = await asyncio.gather(labels.get(), labels.get(), return_exceptions=True)
     assert [type(result) for result in results] == [UpstreamAnswerError] * 2
     assert labels.fetches == 1

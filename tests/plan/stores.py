@@ -30,8 +30,6 @@ class Looks:
         """A look that took `took` milliseconds found these stores."""
         self.watch.look(began_ms, began_ms + took, list(stores))
 
-    def trust(
-        self, began_ms: int, ended_ms: int | None = None, reads: tuple[int, int] = ALL
-    ) -> Trust:
+    def trust(self, began_ms: int, ended_ms: int | None = None, reads: tuple[int, int] = ALL) -> Trust:
         """The verdict on a fetch."""
         return self.watch.trust(began_ms, began_ms if ended_ms is None else ended_ms, reads)

@@ -44,7 +44,7 @@ def test_what_does_not_parse_here_has_a_reason_instead(expr: str) -> None:
 def test_long_and_short_texts_are_understood_alike(size: int) -> None:
     found = known(f'a{{b="{"x" * size}"}} offset -5m')
     assert found.traits.look_ahead_ms == 300_000
-    assert found.traits.metric_names == {"a"}
+    assert found.traits.metric_names == frozenset({"a"})
 
 
 def test_a_text_that_was_seen_before_is_not_taken_apart_again() -> None:

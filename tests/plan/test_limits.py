@@ -17,5 +17,7 @@ def test_a_query_within_the_limit_passes(limit_ms: int) -> None:
 
 
 def test_a_longer_query_is_refused_with_the_name_of_the_setting() -> None:
-    with pytest.raises(BadDataError, match=r"length: 3600\.0s, limit: 3599\.999s, --query-range\.max-que"):
+    with pytest.raises(
+        BadDataError, match=r"length: 3600\.0s, limit: 3599\.999s, --query-range\.max-que"
+    ):
         check_length(QUERY, 3_599_999)

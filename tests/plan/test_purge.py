@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from proxy.model.extent import Extent, Kept
+from proxy.model.extent import Extent
 from proxy.model.grid import Grid
-from proxy.model.matrix import Tail
-from proxy.model.piece import Piece, SeriesList
 from proxy.plan.cache_key import range_key, vary_fields
 from proxy.plan.purge import Purge, matches
-from tests.pieces import no_fragments
+from tests.pieces import kept, piece_of
 
 NAMES = ("thanos-tenant", "authorization")
 
@@ -18,9 +18,9 @@ NAMES = ("thanos-tenant", "authorization")
 def extent(tenant: str | None, reads: list[tuple[int, int]], metrics: frozenset[str] | None) -> Extent:
     headers = [] if tenant is None else [("THANOS-TENANT", tenant)]
     key = range_key(vary_fields(headers, NAMES), "a", 1000, 0, ())
-    piece = Piece(Grid(0, 1000, 1), SeriesList(()), no_fragments(), None, Tail())
-    kept = tuple(Kept(piece, at, 0, 0, 0, 0, span) for at, span in enumerate(reads))
-    return Extent(key.full, metrics, kept)
+    piece = piece_of({}, Grid(0, 1000, 1))
+    all_kept = (dataclasses.replace(kept(piece, at), reads=span) for at, span in enumerate(reads))
+    return Extent(key.full, metrics, tuple(all_kept))
 
 
 HELD = extent("team-a", [(100, 200), (300, 400)], frozenset({"up", "down"}))
