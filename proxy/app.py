@@ -26,7 +26,9 @@ from proxy.wiring import build_engine, build_router
 
 if TYPE_CHECKING:
     from proxy.api.routes import Router
+    from proxy.engine.ports import Clock
     from proxy.settings import Settings
+    from proxy.wiring import Engine
 
 _LAST_PORT = 65_535
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  told apart, not bound to
@@ -39,6 +41,7 @@ class App:
 
     url: str
     upstream_url: str
+    engine: Engine
     ready: Ready
     parts: AsyncExitStack
 
@@ -47,12 +50,13 @@ class App:
         await self.parts.aclose()
 
 
-async def start(settings: Settings) -> App:
-    """Build and start all parts.
+async def start(settings: Settings, clock: Clock | None = None) -> App:
+    """Build and start all parts. `clock`: another than the system's, for tests that move time.
 
     Raises:
         SettingError: an address that cannot be used.
     """
+    clock = clock or SystemClock()
     async with AsyncExitStack() as parts:
         upstream_url = settings.downstream_url
         if settings.demo:
@@ -68,16 +72,16 @@ async def start(settings: Settings) -> App:
         watch = StoreWatch(settings.stores_forget_ms)
         if settings.stores_interval_ms:
             interval_s = settings.stores_interval_ms / 1000
-            background.spawn(poll_stores(client, watch, SystemClock(), interval_s))
+            background.spawn(poll_stores(client, watch, clock, interval_s))
         else:
             watch.no_such_endpoint()
         ready = Ready(client, settings.ready_timeout_ms / 1000)
-        engine = build_engine(settings, client, threads, watch, background)
+        engine = build_engine(settings, client, threads, watch, background, clock)
         runner = _runner(settings, build_router(settings, engine, ready))
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings.http_address)
-        return App(url, upstream_url, ready, parts.pop_all())
+        return App(url, upstream_url, engine, ready, parts.pop_all())
     raise AssertionError("unreachable")
 
 

@@ -14,7 +14,6 @@ from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
 from proxy.engine.answer_memo import AnswerMemo
-from proxy.engine.clock import SystemClock
 from proxy.engine.range_query import RangeQueries
 from proxy.engine.results_cache import ResultsCache
 from proxy.engine.whole_answers import WholeAnswers
@@ -42,6 +41,7 @@ class Engine:
     threads: WorkerThreads
     clock: Clock
     watch: StoreWatch
+    store: MemoryStore
     cache: ResultsCache
     memo: AnswerMemo[Assembled]
     queries: RangeQueries
@@ -61,6 +61,7 @@ def build_engine(
     threads: WorkerThreads,
     watch: StoreWatch,
     background: Background,
+    clock: Clock,
 ) -> Engine:
     """All parts between the routes and the upstream.
 
@@ -68,7 +69,6 @@ def build_engine(
         SettingError: the cache's configuration cannot be used.
     """
     config = read_cache_config(settings)
-    clock = SystemClock()
     store = MemoryStore(config.max_bytes, settings.max_extent_share)
     keep = _keep_policy(settings, config.life_ms)
     cache = ResultsCache(store, watch, clock, threads, keep, background)
@@ -87,6 +87,7 @@ def build_engine(
         threads=threads,
         clock=clock,
         watch=watch,
+        store=store,
         cache=cache,
         memo=AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
         queries=RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),

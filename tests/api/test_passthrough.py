@@ -218,7 +218,7 @@ async def test_a_large_answer_is_not_held_for_a_slow_client(
 
 async def test_a_large_form_is_passed_on_unread(upstream: FakeUpstream) -> None:
     body = b"query=up&pad=" + b"x" * (11 * MEGABYTE)
-    async with running(upstream.url) as proxy:
+    async with running(upstream.url, max_body_bytes=4 * MEGABYTE) as proxy:
         answer = await proxy.ask("POST", range_path(), io.BytesIO(body), FORM)
     assert (answer.status, answer.body) == (200, JSON_ANSWER)
     (asked,) = upstream.asked
@@ -230,7 +230,7 @@ async def test_a_large_form_is_passed_on_unread(upstream: FakeUpstream) -> None:
 async def test_a_form_of_some_megabytes_is_read_and_asked_in_full(upstream: FakeUpstream) -> None:
     body = b"pad=" + b"x" * (2 * MEGABYTE)
     upstream.script = always(matrix())
-    async with running(upstream.url) as proxy:
+    async with running(upstream.url, max_body_bytes=4 * MEGABYTE) as proxy:
         answer = await proxy.ask("POST", range_path(), io.BytesIO(body), FORM)
     assert answer.body == matrix_body(Grid(0, 600_000, 19))
     assert [asked.form[4:] for asked in upstream.asked] == [[("pad", "x" * (2 * MEGABYTE))]] * 4

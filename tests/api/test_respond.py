@@ -149,8 +149,9 @@ def test_an_error_is_json_and_kept_by_nobody() -> None:
 
 
 def test_the_upstreams_error_keeps_its_type_and_bytes() -> None:
-    error = UpstreamAnswerError(422, "application/json; charset=utf-8", b'{"x": 1}')
+    headers = (("Content-Type", "application/json; charset=utf-8"), ("Retry-After", "5"))
+    error = UpstreamAnswerError(422, headers, b'{"x": 1}')
     response = error_response(error, ResponsePolicy(gzip=True, cors=False))
     assert (response.status, response.body) == (422, b'{"x": 1}')
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
-    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Retry-After"] == "5"
