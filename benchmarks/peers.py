@@ -122,7 +122,7 @@ def sliding(end_ms: int, refreshes: int) -> list[tuple[str, bool]]:
     """A dashboard of six hours at 30 s steps, refreshed every 30 s for an hour of the past."""
     first_ms = end_ms - 3 * DAY_MS
     return [
-        (query_path(WORKLOADS[1].expr, first_ms + number * 30_000, 720, 30), True)
+        (query_path(WORKLOADS[2].expr, first_ms + number * 30_000, 720, 30), True)
         for number in range(refreshes)
     ]
 
@@ -133,7 +133,7 @@ def zooming(end_ms: int, rounds: int) -> list[tuple[str, bool]]:
     for _ in range(rounds):
         for hours in (72, 48, 24, 12, 24, 48, 72):
             start_ms = end_ms - 4 * DAY_MS + (72 - hours) * 1_800_000
-            paths.append((query_path(WORKLOADS[1].expr, start_ms, hours * 12, 300), True))
+            paths.append((query_path(WORKLOADS[2].expr, start_ms, hours * 12, 300), True))
     return paths
 
 

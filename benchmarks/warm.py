@@ -32,6 +32,7 @@ class Workload:
 
 WORKLOADS = (
     Workload("1,000 x 2,017", 'bench_value{part="wide"}', 2017, 300, 1),
+    Workload("680 x 2,017", 'bench_value{group=~"g(0.|1[0-6])"}', 2017, 300, 1),
     Workload("200 x 673", 'bench_value{group=~"g0[0-4]"}', 673, 300, 4),
     Workload("3 x 673", 'bench_value{instance=~"10.0.0.[1-3]:9100"}', 673, 300, 30),
     Workload("1 x 241", 'bench_value{instance="10.0.0.1:9100"}', 241, 60, 60),

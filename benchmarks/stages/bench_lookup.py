@@ -76,6 +76,7 @@ def _keep(store: MemoryStore, plan: RangePlan, piece: Piece, fetched_ms: int) ->
         expires_ms=fetched_ms + _DAY_MS,
         pending_until_ms=fetched_ms + _KEEP.short_life_ms,
         reads=reads_span(piece.grid, traits),
+        fetched=(piece.grid.first_index, piece.grid.first_index + piece.grid.steps),
     )
     number = kept.first_index // _SIZE.piece_steps
     extent = Extent(plan.key.full, traits.metric_names, (kept,))

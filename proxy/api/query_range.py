@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, read_form
-from proxy.api.respond import LARGE_TEXT_BYTES, assemble, send, send_text
+from proxy.api.respond import LARGE_TEXT_BYTES, LargeText, assemble, send
 from proxy.codec.headers import query_headers
 from proxy.codec.matrix_text import text_bytes
 from proxy.codec.params import parse_range_query
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxy.api.forms import RequestForm
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
-    from proxy.engine.answer_memo import AnswerMemo, Assembled
+    from proxy.engine.answer_memo import AnswerMemo, Assembled, Version
     from proxy.engine.ports import Clock
     from proxy.engine.range_query import RangeAnswer, RangeQueries
     from proxy.engine.threads import WorkerThreads
@@ -99,14 +99,28 @@ class QueryRangeEndpoint:
             headers["Cache-Control"] = "no-store"
         size_bytes = text_bytes(answer.matrix)
         if not wants_gzip and size_bytes > LARGE_TEXT_BYTES:
-            return await send_text(request, answer.matrix, headers, self.threads)
+            keep = answer.expires_ms > 0 and self.memo.has_room_for(size_bytes)
+            large = LargeText(answer.matrix, keep)
+            response = await large.send(request, headers, self.threads)
+            self._remember(memo_key, version, answer, large.sent)
+            return response
         body = await self.threads.run(
             lambda joined: assemble(joined, wants_gzip), answer.matrix, size_bytes
         )
-        if answer.expires_ms:
-            now_ms = self.clock.monotonic_ms()
-            self.memo.put(memo_key, version, now_ms, answer.expires_ms, body, body.length)
+        self._remember(memo_key, version, answer, body)
         return await send(request, body, headers)
+
+    def _remember(
+        self,
+        key: tuple[object, ...],
+        version: Version,
+        answer: RangeAnswer,
+        body: Assembled | None,
+    ) -> None:
+        """What came wholly from kept pieces, as long as each of them may serve."""
+        if answer.expires_ms and body is not None:
+            now_ms = self.clock.monotonic_ms()
+            self.memo.put(key, version, now_ms, answer.expires_ms, body, body.length)
 
 
 def _memo_key(plan: RangePlan, is_gzip: bool) -> tuple[object, ...]:

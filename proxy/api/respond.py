@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 18
 _GROUP_BYTES = 1 << 20
 _GROUPS_AHEAD = 3
-LARGE_TEXT_BYTES = 4 << 20
+LARGE_TEXT_BYTES = 8 << 20
 """Above this a body that is sent as text is not put together before it is sent."""
 LEAST_GZIP_BYTES = 1024
 """Below this Thanos does not compress either (gzhttp's default minimum)."""
@@ -151,18 +151,34 @@ async def send(
     return response
 
 
-async def send_text(
-    request: web.BaseRequest, joined: JoinedMatrix, headers: dict[str, str], threads: WorkerThreads
-) -> web.StreamResponse:
-    """Send a large body as text: groups of series are made in threads, ahead of the sending."""
-    response = web.StreamResponse(headers=headers)
-    response.content_length = body_length(joined)
-    await response.prepare(request)
-    async with aclosing(_texts(joined, threads)) as texts:
-        async for text in texts:
-            await response.write(text)
-    await response.write_eof()
-    return response
+@dataclass(slots=True)
+class LargeText:
+    """A body that is too large to be put together before it is sent.
+
+    keep: hold on to the texts that are sent; `sent` has them when all of them are.
+    """
+
+    joined: JoinedMatrix
+    keep: bool
+    sent: Assembled | None = None
+
+    async def send(
+        self, request: web.BaseRequest, headers: dict[str, str], threads: WorkerThreads
+    ) -> web.StreamResponse:
+        """Groups of series are made in threads, ahead of the sending."""
+        response = web.StreamResponse(headers=headers)
+        length = response.content_length = body_length(self.joined)
+        await response.prepare(request)
+        kept: list[bytes] = []
+        async with aclosing(_texts(self.joined, threads)) as texts:
+            async for text in texts:
+                await response.write(text)
+                if self.keep:
+                    kept.append(text)
+        await response.write_eof()
+        if self.keep:
+            self.sent = Assembled(tuple(kept), length, is_gzip=False)
+        return response
 
 
 async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncGenerator[bytes]:

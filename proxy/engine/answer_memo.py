@@ -18,7 +18,7 @@ T = TypeVar("T")
 Version = tuple[int, int]
 
 _ENTRY_BYTES = 1_000
-_LARGEST_SHARE = 4
+_LARGEST_SHARE = 2
 """An answer larger than this part of the memo is not remembered."""
 
 
@@ -62,14 +62,18 @@ class AnswerMemo(Generic[T]):
     ) -> None:
         """Remember an answer until `until_ms`, at most for the memo's own time."""
         self.forget(key)
-        size_bytes += _ENTRY_BYTES
-        if size_bytes > self._max_bytes // _LARGEST_SHARE:
+        if not self.has_room_for(size_bytes):
             return
+        size_bytes += _ENTRY_BYTES
         until_ms = min(until_ms, now_ms + self._max_age_ms)
         self._answers[key] = (answer, until_ms, version, size_bytes)
         self.used_bytes += size_bytes
         while self.used_bytes > self._max_bytes:
             self.forget(next(iter(self._answers)))
+
+    def has_room_for(self, size_bytes: int) -> bool:
+        """Whether an answer of this size would be remembered."""
+        return self._max_age_ms > 0 and size_bytes + _ENTRY_BYTES <= self._max_bytes // _LARGEST_SHARE
 
     def clear(self) -> None:
         """Forget everything, and what is being made at present too."""

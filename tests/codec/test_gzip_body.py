@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from proxy.codec.gzip_body import gzip_body
 from proxy.codec.labels_json import sort_key
+from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.matrix_text import body_length, body_text
-from proxy.codec.pieces import clip, clip_piece, make_piece
+from proxy.codec.pieces import clip, clip_piece, index_matrix, make_piece
 from proxy.codec.tail_json import merge_stats
+from proxy.errors import NotSplittableError
 from proxy.merge.matrices import JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
 from proxy.model.piece import Piece, SeriesList
@@ -147,3 +149,19 @@ def test_kept_fragments_are_copied_and_not_made_again() -> None:
     body = b"".join(gzip_body(joined_of(piece), piece.series))
     comma_bytes = 6
     assert piece.floats.blob[comma_bytes:] in body
+
+
+def twice(value: str) -> bytes:
+    """Two series with the same labels: PromQL forbids it, so nothing is known of their order."""
+    series = ",".join(f'{{"metric":{{}},"values":[[0,"{value}{n}"]]}}' for n in range(2))
+    result = f'"resultType":"matrix","result":[{series}],"analysis":{{}}'
+    return f'{{"status":"success","data":{{{result}}}}}'.encode()
+
+
+def test_series_with_the_same_labels_are_given_as_they_came_and_not_joined_with_others() -> None:
+    grid = Grid(0, 1000, 1)
+    double = make_piece(index_matrix(scan_matrix(twice("1")), grid), 0, 1)
+    assert inflated(joined_of(double)) == twice("1")
+    other = piece_of({'{"a":"1"}': {0: FLOAT}}, Grid(1000, 1000, 1))
+    with pytest.raises(NotSplittableError):
+        joined_of(double, other)

@@ -7,7 +7,11 @@
     asking      a request on the wire, and the answer to it
     comparing   two answers → the first difference that counts
     oracle      what Thanos itself answers to the windows of the splits, joined
-    modes       what is done with a case: now asked once; with a cache also again and again
+    modes       what is done with a case: asked once, or so that kept pieces serve
+    sequences   the windows that one dashboard asks for, one after the other
+    meddling    kept pieces are evicted, expire, are purged, get holes
+    hard_use    a case again and again, by many clients at once, with meddling in between
+    moving      time goes on, samples arrive, some of them late
     running     many cases side by side → a report
 
 What may differ between two answers of Thanos itself is listed in `comparing`; nothing else may.

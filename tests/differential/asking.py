@@ -34,12 +34,16 @@ class Request:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; the body without its content encoding."""
+    """What came back; the body without its content encoding.
+
+    held: what thanoxy says its cache held of it; two answers may be the same in spite of it.
+    """
 
     status: int
     content_type: str
     cache_control: str
     body: bytes
+    held: str = dataclasses.field(default="", compare=False)
 
 
 class Server:
@@ -67,6 +71,7 @@ class Server:
                 response.headers.get("Content-Type", ""),
                 response.headers.get("Cache-Control", ""),
                 await response.read(),
+                response.headers.get("X-Thanoxy-Cache", "").partition(";")[0],
             )
 
 

@@ -1,13 +1,14 @@
 """What is done with a case. A mode asks both servers and returns what is wrong, or None.
 
-`cold` asks each once, `kept` asks so that kept pieces serve. Others (after evictions, by several
-clients at once, with time moving on) are further functions of the same type.
+`cold` asks each once, `kept` asks so that kept pieces serve. `hard_use` (after evictions, by several
+clients at once) has a further function of the same type, and `moving` lets the time go on.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -18,15 +19,29 @@ from tests.differential.oracle import explain, split_answers
 
 if TYPE_CHECKING:
     from tests.differential.asking import Answer, Request, Server
+    from tests.differential.meddling import Held
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Sides:
-    """Thanos Query, and thanoxy in front of it with its split interval."""
+    """Thanos Query, and thanoxy in front of it with its split interval.
+
+    held: the inside of thanoxy, when it was given a clock; setting: how it was set up beside that.
+    answers: how many of thanoxy's were compared, by what its cache held of them; counted by modes
+        that ask a case several times.
+    """
 
     thanos: Server
     thanoxy: Server
     interval_ms: int
+    held: Held | None = None
+    setting: str = ""
+    answers: Counter[str] = dataclasses.field(default_factory=Counter)
+
+    @property
+    def the_held(self) -> Held:
+        assert self.held is not None, "this mode needs a clock that can be moved"
+        return self.held
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,13 +49,15 @@ class Finding:
     """A case whose two answers are not the same.
 
     `thanos_does_too`: asked for the windows of the splits, Thanos answers what thanoxy does; so
-    Thanos disagrees with itself.
+    Thanos disagrees with itself. `before`: what was done to thanoxy, the last being this.
     """
 
     case: Case
     interval_ms: int
     difference: Difference
     thanos_does_too: bool
+    setting: str = ""
+    before: tuple[str, ...] = ()
 
     @property
     def is_excused(self) -> bool:
@@ -58,7 +75,9 @@ class Finding:
             else "thanos, asked for each split, does not answer what thanoxy does either"
         )
         hours = f"{self.interval_ms / 3_600_000:g}h"
-        return f"{self.case}\n  split at {hours}\n{self.difference}\n  {itself}"
+        where = f"split at {hours} {self.setting}".rstrip()
+        story = "".join(f"\n    {one}" for one in self.before)
+        return f"{self.case}\n  {where}\n{self.difference}\n  {itself}{story}"
 
 
 Mode = Callable[[Case, Sides], Awaitable[Finding | None]]
@@ -105,9 +124,13 @@ async def kept(case: Case, sides: Sides) -> Finding | None:
 
 async def judge(case: Case, sides: Sides, expected: Answer) -> Finding | None:
     """Ask thanoxy; where it differs, ask Thanos for the splits as well."""
-    found = await sides.thanoxy.ask(case.request)
+    return await judged(case, sides, expected, await sides.thanoxy.ask(case.request))
+
+
+async def judged(case: Case, sides: Sides, expected: Answer, found: Answer) -> Finding | None:
     difference = first_difference(expected, found)
     if difference is None:
         return None
     answers = await split_answers(case, sides.thanos, sides.interval_ms)
-    return Finding(case, sides.interval_ms, difference, explain(answers, found))
+    does_too = explain(answers, found)
+    return Finding(case, sides.interval_ms, difference, does_too, sides.setting)

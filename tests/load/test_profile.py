@@ -39,7 +39,7 @@ def test_tiny_asks_for_instants_and_for_short_ranges() -> None:
     assert [bool(window.step_ms) for window in windows] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("metric", ["", "5", '"x"', "a{b=", "€"])
+@pytest.mark.parametrize("metric", ["", "5", '"x"', "a{b='", "€"])
 def test_what_is_no_metric_is_refused(metric: str) -> None:
     with pytest.raises(LoadError, match="--metric"):
         profile_dashboard("tiny", metric, "pod", VIEWER)

@@ -35,11 +35,11 @@ def test_hidden_and_empty_targets_are_not_asked() -> None:
 @pytest.mark.parametrize(
     ("flags", "steps"),
     [
-        ({}, [15_000]),
-        ({"range": True}, [15_000]),
+        ({}, [20_000]),
+        ({"range": True}, [20_000]),
         ({"instant": True}, [0]),
-        ({"instant": True, "range": True}, [15_000, 0]),
-        ({"instant": False, "range": False}, [15_000]),
+        ({"instant": True, "range": True}, [20_000, 0]),
+        ({"instant": False, "range": False}, [20_000]),
     ],
 )
 def test_range_and_instant_are_asked_as_chosen(flags: Target, steps: list[int]) -> None:
@@ -57,7 +57,7 @@ def test_all_of_grafana_s_own_variables_are_filled_in() -> None:
 def test_a_min_step_may_be_a_variable() -> None:
     assert expr_of("$__interval", interval="$gap") == "2m"
     assert expr_of("$__interval", interval="$__rate_interval") == "1m"
-    assert expr_of("$__rate_interval", interval="$__interval") == "1m15s"
+    assert expr_of("$__rate_interval", interval="$__interval") == "1m20s"
 
 
 def test_the_panel_s_min_interval_is_the_least_step() -> None:
@@ -68,7 +68,7 @@ def test_the_panel_s_min_interval_is_the_least_step() -> None:
 
 def test_an_old_interval_factor_multiplies_the_step() -> None:
     (question,), _ = ask({"expr": "a", "intervalFactor": 4})
-    assert question.window.step_ms == 60_000
+    assert question.window.step_ms == 80_000
 
 
 def test_times_of_the_window_stay_until_they_are_known() -> None:
