@@ -6,7 +6,6 @@ import asyncio
 import random
 import re
 import sys
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +14,10 @@ import aiohttp
 from proxy.model.grid import Grid
 from tests.bodies import SeriesPoints, body_of
 from tests.fakes import fake_upstream, reply
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 MB = 1 << 20
 MAX_BYTES = 48 * MB
@@ -86,7 +89,9 @@ async def test_memory_after_filling_the_cache_three_times_over_is_bounded() -> N
         async with client.get(url + "/metrics") as answer:
             metrics = await answer.text()
         held = float(re.findall(r"^thanoxy_cache_bytes (\S+)", metrics, re.MULTILINE)[0])
-        evicted = float(re.findall(r"^thanoxy_cache_evicted_extents_total (\S+)", metrics, re.M)[0])
+        evicted = float(
+            re.findall(r"^thanoxy_cache_evicted_extents_total (\S+)", metrics, re.MULTILINE)[0]
+        )
         assert 0.8 * MAX_BYTES < held <= MAX_BYTES, "the cache is full"
         assert evicted > 0
         assert rss_bytes(pid) < 1.3 * MAX_BYTES + 100 * MB, f"{rss_bytes(pid) / MB:.0f} MB"

@@ -45,4 +45,4 @@ async def test_kept_pieces_that_are_used_hard_give_the_answers_of_thanos_query_t
         assert len(found) < GROUP, report(found, pytestconfig)
     assert not found, report(found, pytestconfig)
     held = tally.answers["used hard"]
-    assert held["hit"] > 0 and held["partial"] > 0, "kept pieces have to serve"
+    assert min(held["hit"], held["partial"]) > 0, "kept pieces have to serve"

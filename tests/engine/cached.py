@@ -62,8 +62,7 @@ READS: dict[str, Callable[[int], int]] = {
 
 STEADY = "rate(a[2m] offset -5m)"
 STEADY_NOTE = (
-    "PromQL info: metric might not be a counter, name does not end in "
-    '_total/_sum/_count/_bucket: "a"'
+    'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "a"'
 )
 """Thanos says so wherever there is anything to evaluate."""
 PASSING = "quantile_over_time(0.5, a[5m])"

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from proxy.load.check import answer_problem, target_problem, thanoxy_counters
 from proxy.load.client import Client
-from tests.load.servers import COUNTERS, answer, resetting, serving
+from tests.load.servers import COUNTERS, answer, resetting, serving, speaking
 
 
 async def problem(url: str, timeout_s: float = 5.0) -> str | None:
@@ -98,14 +98,8 @@ async def test_http_where_tls_is_spoken_is_said() -> None:
 
 
 async def test_something_else_than_http_is_said() -> None:
-    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mail ready\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        found = await problem(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with speaking(b"220 mail ready\r\n\r\n") as url:
+        found = await problem(url)
     assert found is not None
     assert "it does not speak HTTP" in found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from aiohttp import web
 
 from proxy.load.client import Answer, Client, shown
 from proxy.load.workload import Question, Window
-from tests.load.servers import EMPTY, GOOD, answer, resetting, serving
+from tests.load.servers import EMPTY, GOOD, answer, resetting, serving, speaking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -109,15 +108,7 @@ async def test_nobody_there_is_a_failure() -> None:
     ],
 )
 async def test_what_is_no_complete_http_is_a_failure(sent: bytes, failure: str) -> None:
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(sent)
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server, client(f"http://127.0.0.1:{port}") as asking:
+    async with speaking(sent) as url, client(url) as asking:
         assert (await asking.ask(QUESTION, NOW)).failure == failure
 
 

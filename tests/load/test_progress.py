@@ -23,7 +23,7 @@ def test_the_line_sums_up_all_targets() -> None:
     one.sent()
     line = progress_line([one, two], 5_000, 10_000)
     assert line == (
-        "[██████████··········] 0:05/0:10  4 done, 0.8 /s  p50 20.0 ms  p99 30.0 ms  errors 1  in flight 1"
+        "[██████████··········] 0:05/0:10  4 done, 0.8 /s  p50 20.1 ms  p99 30.0 ms  errors 1  in flight 1"
     )
 
 

@@ -53,7 +53,7 @@ def test_ratios_compare_with_the_first_target() -> None:
 def test_the_slowest_questions_come_first() -> None:
     run = result(tally(Outcome(0, 0.0, 5.0, size_bytes=50), ok(0, 15)))
     assert slowest(run, run.targets[0], 5) == [
-        ("panel A", "2", "0", "5.00 ms", "15.0 ms", "525 B", "sum(up)")
+        ("panel A", "2", "0", "5.03 ms", "15.0 ms", "525 B", "sum(up)")
     ]
     assert slowest(run, run.targets[0], 0) == []
 

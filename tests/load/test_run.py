@@ -64,13 +64,9 @@ async def test_all_targets_are_asked_the_same_at_the_same_times() -> None:
 async def test_the_run_asks_for_windows_that_move_on_with_time() -> None:
     target = Target()
     async with serving(target) as url:
-        await run("--end", "1700000014", urls=(url,))
-    ends = [form["end"] for _, form in target.asked]
-    assert ends == ["1700000010"] * 10
-    async with serving(target) as url:
         await run("--end", "1700000024.5", urls=(url,))
-    later = [form["end"] for _, form in target.asked[10:]]
-    assert later == ["1700000010"] * 6 + ["1700000025"] * 4
+    ends = [form["end"] for _, form in target.asked]
+    assert ends == ["1700000010"] * 6 + ["1700000025"] * 4
 
 
 async def test_the_counters_before_and_after_give_what_was_saved() -> None:
@@ -84,9 +80,9 @@ async def test_the_counters_before_and_after_give_what_was_saved() -> None:
 
 async def test_the_number_of_requests_is_bounded_and_the_bound_is_noted() -> None:
     async with serving(Target()) as url:
-        result = await run("--max-requests", "7", urls=(url,))
-    assert result.targets[0].tally.all.requests == 7
-    assert result.notes == ("of some 10 requests the first 7 were planned",)
+        result = await run("--max-requests", "3", urls=(url,))
+    assert result.targets[0].tally.all.requests == 3
+    assert result.notes == ("of some 10 requests the first 3 were planned",)
 
 
 async def test_every_bad_target_is_named_before_anything_is_sent() -> None:
@@ -103,7 +99,6 @@ async def test_every_bad_target_is_named_before_anything_is_sent() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_the_run_with_what_it_has(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
     target = Target(delay_s=0.3)
     async with serving(target) as url:
         asyncio.get_running_loop().call_later(0.55, os.kill, os.getpid(), number)
@@ -114,4 +109,4 @@ async def test_a_signal_ends_the_run_with_what_it_has(number: signal.Signals) ->
     assert tally.answered >= 2
     assert tally.unfinished >= 2
     assert tally.answered + tally.unfinished == len(target.asked)
-    assert signal.getsignal(number) == before
+    assert not asyncio.get_running_loop().remove_signal_handler(number)

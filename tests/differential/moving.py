@@ -1,0 +1,183 @@
+"""Time that moves on: samples arrive in a running Thanos, some of them late, between questions.
+
+The world is told in minutes, not in real time: Thanos never asks what time it is, and thanoxy has
+a clock that is moved on. So answers cross from unsettled to recent to old within a test.
+
+What a world promises is what the settings ask of one: a sample arrives within the freshness, or,
+of a new series, within the recent window; then answers may be wrong for `recent_life_ms`, unless
+what is kept is purged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+from typing import TYPE_CHECKING
+
+from proxy.settings import Settings
+from tests.differential.cases import Case, draw_case
+from tests.differential.hard_use import disturb, take_turn, written
+from tests.differential.meddling import purge_by
+from tests.differential.sequences import draw_step_ms, window_near
+from tests.differential.windows import HOUR_MS, MINUTE_MS, SECOND_MS, Window
+from tests.thanos import remote_write
+from tests.thanos.series import METRIC_NAME, float_series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tests.differential.asking import Answer
+    from tests.differential.clock import MovedClock
+    from tests.differential.modes import Finding, Sides
+    from tests.thanos.cluster import ThanosCluster
+    from tests.thanos.series import RawSeries
+
+DEFAULTS = Settings()
+
+TICKS_MS = (
+    *(0, SECOND_MS, 15 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, MINUTE_MS),
+    *(61 * SECOND_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS, 11 * MINUTE_MS),
+    *(30 * MINUTE_MS, 2 * HOUR_MS + MINUTE_MS),
+)
+TURNS = 7
+LATE_CHANCE = 0.15
+LATE_METRICS = ("up", "queue_length", "node_memory_bytes", "temperature_celsius", "constant")
+
+
+@dataclasses.dataclass(slots=True)
+class World:
+    """A Thanos that holds the samples of `series` up to about the clock's time, and the late ones.
+
+    written_ms: all samples before it have arrived.
+    """
+
+    thanos: ThanosCluster
+    clock: MovedClock
+    series: Sequence[RawSeries]
+    written_ms: int
+    late: int = 0
+
+    @property
+    def now_ms(self) -> int:
+        return self.clock.wall_ms()
+
+    async def tick(self, chance: random.Random, by_ms: int) -> None:
+        """Time passes; what has been scraped arrives, up to the freshness late.
+
+        Samples come first: a clock that was ahead of them would call a step settled too early.
+        """
+        lag_ms = chance.choice([0, 0, DEFAULTS.freshness_ms // 2, DEFAULTS.freshness_ms])
+        until_ms = max(self.written_ms, self.now_ms + by_ms - lag_ms)
+        await self._write(self.series, self.written_ms, until_ms)
+        self.written_ms = until_ms
+        self.clock.advance(by_ms)
+
+    async def add_late_series(self, chance: random.Random) -> tuple[str, tuple[int, int]]:
+        """A series like another, of which nothing was known, with samples of the recent window.
+
+        Returns its metric, and the times of its first and last sample.
+        """
+        metric = chance.choice(LATE_METRICS)
+        model = chance.choice([one for one in self.series if dict(one.labels)[METRIC_NAME] == metric])
+        first_ms = self.now_ms - chance.randint(MINUTE_MS, DEFAULTS.recent_ms)
+        last_ms = chance.randint(first_ms + 1, self.now_ms)
+        inside: NDArray[np.bool_] = (model.timestamps_ms >= first_ms) & (
+            model.timestamps_ms <= last_ms
+        )
+        self.late += 1
+        labels = {**dict(model.labels), "late": str(self.late)}
+        times = model.timestamps_ms[inside]
+        series = float_series(labels, times, model.values[inside] + self.late)
+        await self._write([series], first_ms, last_ms + 1)
+        return metric, (first_ms, last_ms)
+
+    async def _write(self, series: Sequence[RawSeries], start_ms: int, end_ms: int) -> None:
+        for first_ms in range(start_ms, end_ms, HOUR_MS):
+            request = remote_write.encode(series, first_ms, min(first_ms + HOUR_MS, end_ms))
+            if request.timeseries:
+                await asyncio.to_thread(remote_write.send, self.thanos.receive_url, request)
+
+
+def draw_cases(chance: random.Random, seed: int, numbers: range, data: Window) -> list[Case]:
+    """Cases over the samples that there are now, of fine steps, so that their windows end at now."""
+    cases = []
+    for number in numbers:
+        case = draw_case(seed, number, data)
+        step_ms = draw_step_ms(chance, case.query.least_step_ms)
+        start_ms = data.start_ms + chance.choice([0, chance.randrange(step_ms)])
+        cases.append(dataclasses.replace(case, window=Window(start_ms, start_ms, step_ms)))
+    return [case for case in cases if not case.doubt]
+
+
+async def live_through(
+    chance: random.Random, world: World, cases: Sequence[Case], sides: Sides
+) -> list[Finding]:
+    """Some dashboards side by side, asked again and again while time moves on."""
+    found: list[Finding] = []
+    trails: dict[int, list[str]] = {case.number: [] for case in cases}
+
+    async def look(case: Case) -> None:
+        trail = trails[case.number]
+        grid = case.window
+        window = window_near(chance, world.now_ms, grid.step_ms, grid.start_ms % grid.step_ms)
+        trail.append(f"at {world.now_ms}")
+        if finding := await take_turn(chance, case, window, sides, trail):
+            found.append(dataclasses.replace(finding, before=tuple(trail)))
+        await disturb(chance, sides, window, trail)
+
+    for _ in range(TURNS):
+        async with asyncio.TaskGroup() as group:
+            for case in cases:
+                group.create_task(look(case))
+        if found:
+            break
+        what = await move_on(chance, world, cases, sides)
+        for trail in trails.values():
+            trail.append(what)
+    return found
+
+
+async def move_on(
+    chance: random.Random, world: World, cases: Sequence[Case], sides: Sides
+) -> str:
+    """Time passes while questions are under way; what they are answered is not looked at."""
+    by_ms = chance.choice(TICKS_MS)
+    is_late = chance.random() < LATE_CHANCE
+    async with asyncio.TaskGroup() as group:
+        for case in chance.sample(cases, k=min(len(cases), chance.choice([0, 1, 3]))):
+            group.create_task(stir(chance, world, case, sides))
+        await asyncio.sleep(chance.random() * 0.01)
+        if not is_late:
+            await world.tick(chance, by_ms)
+            return f"{by_ms} ms pass"
+        metric, span_ms = await world.add_late_series(chance)
+        by_purge = await purged(chance, metric, span_ms, sides) if chance.random() < 0.5 else ""
+    if by_purge:
+        return f"late samples of {metric} at {span_ms}, purged by {by_purge}"
+    for case in cases:
+        await stir(chance, world, case, sides)
+    await world.tick(chance, DEFAULTS.recent_life_ms)
+    return f"late samples of {metric} at {span_ms}, {DEFAULTS.recent_life_ms} ms pass"
+
+
+async def purged(
+    chance: random.Random, metric: str, span_ms: tuple[int, int], sides: Sides
+) -> str:
+    """Purge what the late samples change; flights under way must not bring it back."""
+    first_s, last_s = (f"{time_ms / 1000:.3f}" for time_ms in span_ms)
+    fields = chance.choice(
+        [{"all": "true"}, {"metric": metric}, {"start": first_s, "end": last_s}]
+    )
+    await purge_by(sides.thanoxy, fields)
+    return str(fields)
+
+
+async def stir(chance: random.Random, world: World, case: Case, sides: Sides) -> Answer:
+    """Ask for something that gets kept."""
+    grid = case.window
+    window = window_near(chance, world.now_ms, grid.step_ms, grid.start_ms % grid.step_ms)
+    return await sides.thanoxy.ask(written(chance, case, window).request)
