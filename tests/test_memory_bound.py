@@ -8,13 +8,13 @@ import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 
 from proxy.model.grid import Grid
 from tests.bodies import SeriesPoints, body_of
 from tests.fakes import fake_upstream, reply
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

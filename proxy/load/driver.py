@@ -27,6 +27,8 @@ MOST_WAITING = 100_000
 _SPIN_S = 0.0015
 """The loop's timers are whole milliseconds: the last one is waited out by turning the loop."""
 _YIELD_EVERY = 64
+_WORTH_SENDING_MS = 5.0
+"""With less time left than this, a request is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Driver:
     async def _send(self, arrival: Arrival, start: Start, *, waited: bool) -> None:
         planned_s = start.clock_s + arrival.at_ms / 1000
         late_ms = (time.monotonic() - planned_s) * 1000
-        if late_ms >= self._limits.timeout_s * 1000:
+        if late_ms > self._limits.timeout_s * 1000 - _WORTH_SENDING_MS:
             self._drop(arrival, late_ms, f"{self._limits.in_flight} others were in flight")
             return
         self.tally.sent()

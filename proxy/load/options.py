@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from proxy.load import LoadError, values
 from proxy.load.profile import PROFILES
@@ -13,7 +13,7 @@ from proxy.load.schedule import LEAST_TURN_MS
 from proxy.load.units import span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 DAY_MS = 86_400_000
 _USAGE = """thanoxy-load --target URL [--target URL …]
@@ -114,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         help="a Prometheus API; repeatable",
     )
     _add_source(parser)
-    _add_view(parser)
-    _add_load(parser)
+    _add_settings(parser, "how it is looked at", _VIEW)
+    _add_settings(parser, "how much, how long", _LOAD)
     _add_request(parser)
     _add_output(parser)
     return parser
@@ -159,96 +159,104 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_view(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how it is looked at")
-    group.add_argument(
+class _Setting(NamedTuple):
+    """An option with one value and a default."""
+
+    flag: str
+    name: str
+    read: Callable[[str], object]
+    default: str
+    shown: str
+    meaning: str
+
+
+_VIEW = (
+    _Setting(
         "--range",
-        type=values.duration(3650 * DAY_MS),
-        default="6h",
-        dest="range_ms",
-        help="the dashboard's time range (%(default)s)",
-        metavar="DURATION",
-    )
-    group.add_argument(
+        "range_ms",
+        values.duration(3650 * DAY_MS),
+        "6h",
+        "DURATION",
+        "the dashboard's time range",
+    ),
+    _Setting(
         "--step",
-        type=values.step,
-        default="auto",
-        dest="step_ms",
-        help="auto (as Grafana computes it) or a duration (%(default)s)",
-        metavar="DURATION",
-    )
-    group.add_argument(
+        "step_ms",
+        values.step,
+        "auto",
+        "DURATION",
+        "auto (as Grafana computes it) or a duration",
+    ),
+    _Setting(
         "--scrape-interval",
-        type=values.duration(DAY_MS),
-        default="15s",
-        dest="scrape_ms",
-        help="as the datasource has it (%(default)s)",
-        metavar="DURATION",
-    )
-    group.add_argument(
+        "scrape_ms",
+        values.duration(DAY_MS),
+        "15s",
+        "DURATION",
+        "as the datasource has it",
+    ),
+    _Setting(
         "--screen-width",
-        type=values.whole(1, 100_000),
-        default="1600",
-        dest="screen_px",
-        metavar="PIXELS",
-        help="decides a panel's data points (%(default)s)",
-    )
-    group.add_argument(
-        "--end",
-        type=values.moment,
-        default="0",
-        dest="end_ms",
-        metavar="TIME",
-        help="ask as if the run began then; 0: now",
-    )
-
-
-def _add_load(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how much, how long")
-    group.add_argument(
-        "--users",
-        type=values.whole(1, 100_000),
-        default="1",
-        metavar="N",
-        help="each on their own (%(default)s)",
-    )
-    group.add_argument(
+        "screen_px",
+        values.whole(1, 100_000),
+        "1600",
+        "PIXELS",
+        "decides a panel's data points",
+    ),
+    _Setting("--end", "end_ms", values.moment, "0", "TIME", "ask as if the run began then; 0 is now"),
+)
+_LOAD = (
+    _Setting("--users", "users", values.whole(1, 100_000), "1", "N", "each on their own"),
+    _Setting(
         "--refresh",
-        type=values.duration(DAY_MS, int(LEAST_TURN_MS)),
-        default="30s",
-        dest="refresh_ms",
-        metavar="DURATION",
-        help="how often each user asks (%(default)s)",
-    )
-    group.add_argument(
+        "refresh_ms",
+        values.duration(DAY_MS, int(LEAST_TURN_MS)),
+        "30s",
+        "DURATION",
+        "how often each user asks",
+    ),
+    _Setting(
         "--duration",
-        type=values.duration(DAY_MS, 1_000),
-        default="1m",
-        dest="duration_ms",
-        metavar="DURATION",
-        help="how long requests are sent (%(default)s)",
-    )
-    group.add_argument(
-        "--max-requests",
-        type=values.whole(1, 100_000_000),
-        default="100000",
-        metavar="N",
-        help="to each target (%(default)s)",
-    )
-    group.add_argument(
+        "duration_ms",
+        values.duration(DAY_MS, 1_000),
+        "1m",
+        "DURATION",
+        "how long requests are sent",
+    ),
+    _Setting(
+        "--max-requests", "max_requests", values.whole(1, 100_000_000), "100000", "N", "to each target"
+    ),
+    _Setting(
         "--in-flight",
-        type=values.whole(1, 10_000),
-        default="256",
-        metavar="N",
-        help="requests at once to each target; the others wait, and that counts (%(default)s)",
-    )
-    group.add_argument(
-        "--seed",
-        type=values.whole(0, 2**63 - 1),
-        default="1",
-        metavar="N",
-        help="of the users' spread (%(default)s)",
-    )
+        "in_flight",
+        values.whole(1, 10_000),
+        "256",
+        "N",
+        "at once to each target; the others wait, and that counts",
+    ),
+    _Setting(
+        "--timeout",
+        "timeout_ms",
+        values.duration(3_600_000, 10),
+        "30s",
+        "DURATION",
+        "of a request, from its planned time on",
+    ),
+    _Setting("--seed", "seed", values.whole(0, 2**63 - 1), "1", "N", "of the users' spread"),
+)
+
+
+def _add_settings(parser: argparse.ArgumentParser, title: str, settings: Sequence[_Setting]) -> None:
+    group = parser.add_argument_group(title)
+    for setting in settings:
+        group.add_argument(
+            setting.flag,
+            dest=setting.name,
+            type=setting.read,
+            default=setting.default,
+            metavar=setting.shown,
+            help=f"{setting.meaning} (%(default)s)",
+        )
 
 
 def _add_request(parser: argparse.ArgumentParser) -> None:
@@ -274,14 +282,6 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--gzip", action=argparse.BooleanOptionalAction, default=True, help="take gzip, as Grafana"
-    )
-    group.add_argument(
-        "--timeout",
-        type=values.duration(3_600_000, 10),
-        default="30s",
-        dest="timeout_ms",
-        metavar="DURATION",
-        help="of a request, from its planned time on (%(default)s)",
     )
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from proxy.load import LoadError
@@ -21,10 +21,11 @@ from proxy.load.tally import Tally
 from proxy.load.units import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from proxy.load.options import Options
     from proxy.load.progress import ProgressLine
+    from proxy.load.schedule import Arrival
     from proxy.load.workload import Workload
 
 _HEAD_START_S = 0.05
@@ -96,7 +97,6 @@ async def _drive(
     drivers: Sequence[Driver], options: Options, workload: Workload, progress: ProgressLine
 ) -> float:
     """Milliseconds in which requests were planned: less than wanted after an interruption."""
-    loop = asyncio.get_running_loop()
     start = Start(time.monotonic() + _HEAD_START_S, options.end_ms or time.time_ns() // 1_000_000)
     ended_s: list[float] = []
 
@@ -105,23 +105,39 @@ async def _drive(
         for driver in drivers:
             driver.stop()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, interrupt)
     tallies = [driver.tally for driver in drivers]
-    follower = progress.follow(tallies, start.clock_s, options.duration_ms)
-    try:
-        async with asyncio.TaskGroup() as outer:
-            shown_progress = outer.create_task(follower)
-            async with asyncio.TaskGroup() as group:
-                for driver in drivers:
-                    plan = arrivals(workload, options.users, options.seed, options.duration_ms)
-                    plan = itertools.islice(plan, options.max_requests)
-                    _ = group.create_task(driver.run(plan, start))
-            shown_progress.cancel()
-    finally:
-        progress.close()
-        for number in signals:
-            loop.remove_signal_handler(number)
+    plans = [_plan(options, workload) for _ in drivers]
+    with _on_signals(interrupt):
+        async with asyncio.TaskGroup() as group:
+            line = group.create_task(progress.follow(tallies, start.clock_s, options.duration_ms))
+            await _all_of(
+                [driver.run(plan, start) for driver, plan in zip(drivers, plans, strict=True)]
+            )
+            line.cancel()
+    progress.close()
     ran_ms = (ended_s[0] - start.clock_s) * 1000 if ended_s else options.duration_ms
     return min(max(1.0, ran_ms), options.duration_ms)
+
+
+async def _all_of(runs: Sequence[Coroutine[None, None, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for run in runs:
+            _ = group.create_task(run)
+
+
+def _plan(options: Options, workload: Workload) -> Iterator[Arrival]:
+    plan = arrivals(workload, options.users, options.seed, options.duration_ms)
+    return itertools.islice(plan, options.max_requests)
+
+
+@contextmanager
+def _on_signals(call: Callable[[], None]) -> Iterator[None]:
+    """Call it for SIGINT and SIGTERM, instead of ending the program."""
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, call)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -10,7 +10,7 @@ from tests.differential.asking import Request
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from proxy.engine.ports import Clock
     from proxy.model.extent import Extent, ExtentId, Kept
@@ -23,12 +23,13 @@ EXPIRED_S = (1, 11, 29, 31, 61, 121, 601, 3_601, 24 * 3_600)
 """Around the lives of answers: the memo's, unconfirmed, empty and recent ones, all."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Held:
-    """The engine of a running thanoxy, and the clock that it was given."""
+    """The engine of a running thanoxy, the clock that it was given, and what may happen to it."""
 
     engine: Engine
     clock: MovedClock
+    meddlers: Sequence[Callable[[random.Random, Held], None]] = ()
 
     def extents(self) -> list[tuple[ExtentId, Extent]]:
         found: list[tuple[ExtentId, Extent]] = []
@@ -98,10 +99,13 @@ MEDDLERS: tuple[Callable[[random.Random, Held], None], ...] = (
     forget_answers,
 )
 
+SAMPLES_MATTER = tuple(one for one in MEDDLERS if one is not wait)
+"""Where samples arrive as the clock says, nobody else may move it."""
+
 
 def meddle(chance: random.Random, held: Held) -> str:
     """Do one of these; returns its name."""
-    one = chance.choice(MEDDLERS)
+    one = chance.choice(held.meddlers or MEDDLERS)
     one(chance, held)
     return one.__name__
 

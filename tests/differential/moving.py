@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import random
 from typing import TYPE_CHECKING
 
 from proxy.settings import Settings
@@ -25,6 +24,7 @@ from tests.thanos import remote_write
 from tests.thanos.series import METRIC_NAME, float_series
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     import numpy as np
@@ -82,12 +82,10 @@ class World:
         Returns its metric, and the times of its first and last sample.
         """
         metric = chance.choice(LATE_METRICS)
-        model = chance.choice([one for one in self.series if dict(one.labels)[METRIC_NAME] == metric])
+        model = chance.choice([one for one in self.series if (METRIC_NAME, metric) in one.labels])
         first_ms = self.now_ms - chance.randint(MINUTE_MS, DEFAULTS.recent_ms)
         last_ms = chance.randint(first_ms + 1, self.now_ms)
-        inside: NDArray[np.bool_] = (model.timestamps_ms >= first_ms) & (
-            model.timestamps_ms <= last_ms
-        )
+        inside: NDArray[np.bool_] = (model.timestamps_ms >= first_ms) & (model.timestamps_ms <= last_ms)
         self.late += 1
         labels = {**dict(model.labels), "late": str(self.late)}
         times = model.timestamps_ms[inside]
@@ -141,9 +139,7 @@ async def live_through(
     return found
 
 
-async def move_on(
-    chance: random.Random, world: World, cases: Sequence[Case], sides: Sides
-) -> str:
+async def move_on(chance: random.Random, world: World, cases: Sequence[Case], sides: Sides) -> str:
     """Time passes while questions are under way; what they are answered is not looked at."""
     by_ms = chance.choice(TICKS_MS)
     is_late = chance.random() < LATE_CHANCE
@@ -164,14 +160,10 @@ async def move_on(
     return f"late samples of {metric} at {span_ms}, {DEFAULTS.recent_life_ms} ms pass"
 
 
-async def purged(
-    chance: random.Random, metric: str, span_ms: tuple[int, int], sides: Sides
-) -> str:
+async def purged(chance: random.Random, metric: str, span_ms: tuple[int, int], sides: Sides) -> str:
     """Purge what the late samples change; flights under way must not bring it back."""
     first_s, last_s = (f"{time_ms / 1000:.3f}" for time_ms in span_ms)
-    fields = chance.choice(
-        [{"all": "true"}, {"metric": metric}, {"start": first_s, "end": last_s}]
-    )
+    fields = chance.choice([{"all": "true"}, {"metric": metric}, {"start": first_s, "end": last_s}])
     await purge_by(sides.thanoxy, fields)
     return str(fields)
 

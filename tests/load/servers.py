@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 GOOD = (
     b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"]]}]}}'
@@ -27,7 +27,7 @@ thanoxy_upstream_received_bytes_total 1.5e+03
 """
 
 
-def answer(body: bytes = GOOD, **headers: str) -> web.Response:
+def answer(body: bytes = GOOD, headers: Mapping[str, str] | None = None) -> web.Response:
     """A Prometheus API's answer."""
     return web.Response(body=body, content_type="application/json", headers=headers)
 
@@ -82,9 +82,10 @@ async def resetting() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def speaking(sent: bytes) -> AsyncIterator[str]:
-    """A server that sends these bytes and ends its side, whatever it is asked."""
+    """A server that answers everything with these bytes, and then says no more."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
         writer.write(sent)
         writer.write_eof()
         while await reader.read(65_536):  # closing with something unread would reset the connection

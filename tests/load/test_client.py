@@ -42,7 +42,8 @@ async def test_get_and_post_ask_the_same(method: str) -> None:
     seen: dict[str, str] = {}
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        seen.update(request.query if method == "GET" else await request.post())
+        form = request.query if method == "GET" else await request.post()
+        seen.update({name: str(value) for name, value in form.items()})
         seen["path"], seen["method"] = request.path, request.method
         return answer()
 
@@ -60,15 +61,15 @@ async def test_get_and_post_ask_the_same(method: str) -> None:
 
 async def test_an_answer_is_counted_in_bytes_on_the_wire() -> None:
     body = gzip.compress(GOOD * 50)
-    found = await ask(answer(body, **{"Content-Encoding": "gzip", "X-Thanoxy-Cache": "hit; steps=5"}))
+    found = await ask(answer(body, {"Content-Encoding": "gzip", "X-Thanoxy-Cache": "hit; steps=5"}))
     assert found == Answer("", "", len(body), "hit")
 
 
 @pytest.mark.parametrize("is_gzip", [True, False])
 async def test_an_answer_without_series_is_noticed(is_gzip: bool) -> None:
     headers = {"Content-Encoding": "gzip"} if is_gzip else {}
-    assert (await ask(answer(gzip.compress(EMPTY) if is_gzip else EMPTY, **headers))).is_empty
-    assert not (await ask(answer(gzip.compress(GOOD) if is_gzip else GOOD, **headers))).is_empty
+    assert (await ask(answer(gzip.compress(EMPTY) if is_gzip else EMPTY, headers))).is_empty
+    assert not (await ask(answer(gzip.compress(GOOD) if is_gzip else GOOD, headers))).is_empty
 
 
 async def test_a_status_that_is_no_success_is_a_failure_with_its_text() -> None:
@@ -87,7 +88,7 @@ async def test_a_success_that_is_not_json_is_a_failure() -> None:
 
 
 async def test_a_made_up_cache_result_is_not_believed() -> None:
-    assert (await ask(answer(**{"X-Thanoxy-Cache": "<b>hit</b>"}))).cache == ""
+    assert (await ask(answer(headers={"X-Thanoxy-Cache": "<b>hit</b>"}))).cache == ""
 
 
 async def test_a_connection_that_is_reset_is_a_failure() -> None:

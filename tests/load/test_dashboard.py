@@ -25,8 +25,8 @@ def exprs(dashboard: Dashboard) -> list[str]:
 
 
 def test_panels_are_found_at_the_top_in_open_and_in_collapsed_rows() -> None:
-    row = {"type": "row", "title": "open"}
-    collapsed = {"type": "row", "collapsed": True, "panels": [panel("c"), panel("d")]}
+    row: Panel = {"type": "row", "title": "open"}
+    collapsed: Panel = {"type": "row", "collapsed": True, "panels": [panel("c"), panel("d")]}
     assert exprs(read(panel("a"), row, panel("b"), collapsed)) == ["a", "b", "c", "d"]
 
 
@@ -97,7 +97,8 @@ def test_a_repeated_row_repeats_its_panels_until_the_next_row() -> None:
         {"name": name, "type": "query", "multi": True, "current": {"value": ["1", "2"]}}
         for name in ("r", "p")
     ]
-    row, after = {"type": "row", "repeat": "r"}, {"type": "row"}
+    row: Panel = {"type": "row", "repeat": "r"}
+    after: Panel = {"type": "row"}
     inner = panel("$r$p", repeat="p")
     found = read(row, inner, after, panel("x"), templating={"list": both})
     assert exprs(found) == ["11", "12", "21", "22", "x"]

@@ -9,7 +9,7 @@ from proxy.load.json_text import mapping, read_json, sequence, string, whole
 
 
 def test_what_is_not_json_is_refused_with_its_place() -> None:
-    with pytest.raises(LoadError, match="not JSON: .*column 8"):
+    with pytest.raises(LoadError, match=r"not JSON: .*column 8"):
         read_json(b'{"a": 1')
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-
-import pytest
+from typing import TYPE_CHECKING
 
 from proxy.load import progress
 from proxy.load.progress import ProgressLine, progress_line
 from tests.load.examples import failed, ok, tally
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Terminal(io.StringIO):
@@ -22,9 +24,9 @@ def test_the_line_sums_up_all_targets() -> None:
     one, two = tally(ok(0, 10), ok(1_000, 20)), tally(ok(0, 30), failed(0))
     one.sent()
     line = progress_line([one, two], 5_000, 10_000)
-    assert line == (
-        "[██████████··········] 0:05/0:10  4 done, 0.8 /s  p50 20.1 ms  p99 30.0 ms  errors 1  in flight 1"
-    )
+    bar, numbers = line[:22], line[22:]
+    assert bar == "[██████████··········]"
+    assert numbers == (" 0:05/0:10  4 done, 0.8 /s  p50 20.1 ms  p99 30.0 ms  errors 1  in flight 1")
 
 
 def test_before_the_first_answer_there_are_no_percentiles() -> None:

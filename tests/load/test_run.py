@@ -40,7 +40,7 @@ class Target:
             form = {name: str(value) for name, value in (await request.post()).items()}
             self.asked.append((time.monotonic(), form))
             await asyncio.sleep(self._delay_s)
-        return answer(**{"X-Thanoxy-Cache": "hit"})
+        return answer(headers={"X-Thanoxy-Cache": "hit"})
 
 
 async def run(*arguments: str, urls: tuple[str, ...]) -> RunResult:

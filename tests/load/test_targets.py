@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from proxy.load.intervals import View
 from proxy.load.targets import PanelView, questions_of
 from proxy.load.variables import Variable
-from proxy.load.workload import Question
+
+if TYPE_CHECKING:
+    from proxy.load.workload import Question
 
 HOUR = 3_600_000
 VARIABLES = {"gap": Variable("gap", ("2m",)), "job": Variable("job", ("api",))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import numpy as np
@@ -13,11 +14,10 @@ from tests.clients import Proxy, running
 from tests.thanos.cluster import ThanosCluster
 from tests.thanos.loopback import ask
 from tests.thanos.series import RawSeries, float_series
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
     from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
 HOUR_MS = 3_600_000
 SETTLED_MS = 6 * HOUR_MS
@@ -69,14 +69,14 @@ async def direct(cluster: ThanosCluster, path: str) -> bytes:
 async def until_thanos_has_a_hole(cluster: ThanosCluster, path: str) -> None:
     """For some seconds after a store is lost, answers carry a warning; then they are just empty."""
     async with asyncio.timeout(60):
-        while b"warnings" in (body := await direct(cluster, path)) or b"values" in body:
-            await asyncio.sleep(0.3)  # noqa: ASYNC110  Thanos tells nobody
+        while b"warnings" in (body := await direct(cluster, path)) or b"values" in body:  # noqa: ASYNC110  Thanos tells nobody
+            await asyncio.sleep(0.3)
 
 
 async def until_thanos_is_whole(cluster: ThanosCluster, path: str) -> None:
     async with asyncio.timeout(60):
-        while b"values" not in await direct(cluster, path):
-            await asyncio.sleep(0.3)  # noqa: ASYNC110  Thanos tells nobody
+        while b"values" not in await direct(cluster, path):  # noqa: ASYNC110  Thanos tells nobody
+            await asyncio.sleep(0.3)
 
 
 @pytest.mark.thanos
