@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, raw_path, raw_query, read_form
-from proxy.api.query_range import CACHE_HEADER
+from proxy.api.query_range import CACHE_HEADER, bypass, why_not_looked_into
 from proxy.api.respond import compressed, plain, send
 from proxy.codec.durations import parse_time_ms
 from proxy.codec.headers import query_headers
@@ -69,7 +69,8 @@ class KeptWholeEndpoint:
         read = await read_form(request, self.policy.max_body_bytes)
         control = cache_control(request)
         if read.form is None or control is CacheControl.NO_STORE:
-            return await self.passthrough(request, read.body, must_be_json=True)
+            extra = bypass(why_not_looked_into(control))
+            return await self.passthrough(request, read.body, must_be_json=True, extra=extra)
         question = self._question(request, read.form)
         life_ms = self._life_ms(raw_path(request), read.form)
         refresh = control is CacheControl.REFRESH

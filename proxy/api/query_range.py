@@ -50,7 +50,7 @@ class QueryRangeEndpoint:
         control = cache_control(request)
         plan = self._plan(request, read, control)
         if plan is None or plan.whole:
-            reason = plan.whole if plan else _unplanned(control)
+            reason = plan.whole if plan else why_not_looked_into(control)
             return await self._whole(request, read, reason)
         try:
             return await self._answer(request, plan, control)
@@ -71,9 +71,7 @@ class QueryRangeEndpoint:
         self, request: web.BaseRequest, read: RequestForm, reason: str
     ) -> web.StreamResponse:
         WHOLE.inc()
-        CACHE_ANSWERS.labels("bypass").inc()
-        extra = {CACHE_HEADER: f'bypass; reason="{_header_text(reason)}"'}
-        return await self.passthrough(request, read.body, must_be_json=True, extra=extra)
+        return await self.passthrough(request, read.body, must_be_json=True, extra=bypass(reason))
 
     async def _answer(
         self, request: web.BaseRequest, plan: RangePlan, control: CacheControl
@@ -127,7 +125,14 @@ def _memo_key(plan: RangePlan, is_gzip: bool) -> tuple[object, ...]:
     return plan.key, plan.grid, is_gzip
 
 
-def _unplanned(control: CacheControl) -> str:
+def bypass(reason: str) -> dict[str, str]:
+    """The header that says why nothing that is kept was asked; counts it."""
+    CACHE_ANSWERS.labels("bypass").inc()
+    return {CACHE_HEADER: f'bypass; reason="{_header_text(reason)}"'}
+
+
+def why_not_looked_into(control: CacheControl) -> str:
+    """Why a request is passed on unread."""
     if control is CacheControl.NO_STORE:
         return "the request says no-store"
     return "Thanos reads the parameters"

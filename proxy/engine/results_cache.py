@@ -177,7 +177,11 @@ class ResultsCache:
         extent_id = ExtentId(plan.key.name, new.first_index // self._extent_steps)
         held = self._store.get(extent_id)
         others = held.kept if held is not None and held.full_key == plan.key.full else ()
-        kept = [o for o in others if not _overlap(o, new) and self._serves_until_ms(o)]
+        others = tuple(other for other in others if self._serves_until_ms(other))
+        if any(_overlap(other, new) and other.began_ms > new.began_ms for other in others):
+            NOT_KEPT.labels("overtaken").inc()
+            return
+        kept = [other for other in others if not _overlap(other, new)]
         kept = sorted([*kept, new], key=lambda one: one.first_index)
         names = plan.known.traits.metric_names
         extent = Extent(plan.key.full, names, tuple(kept))

@@ -218,7 +218,7 @@ _LOAD = (
     _Setting(
         "--duration",
         "duration_ms",
-        values.duration(DAY_MS, 1_000),
+        values.duration(DAY_MS, 100),
         "1m",
         "DURATION",
         "how long requests are sent",

@@ -89,13 +89,14 @@ def _percentiles(result: RunResult) -> str:
 def _target(result: RunResult, target: TargetResult, scale: Scale) -> str:
     tally = target.tally
     pieces = f"By the planned time of the requests, in pieces of {duration(tally.bucket_ms)}."
+    logarithmic = " The axis is logarithmic." if scale.is_log else ""
     parts = [
         f"<h2>{escape(target.name)}</h2>",
         _tiles(result, target),
         card(
             "Latency over time",
             latency_chart(tally, scale, result.ran_ms, "latency over time"),
-            explained=pieces,
+            explained=pieces + logarithmic,
             keys=(("c0", "p50"), ("c1", "p99")),
         ),
         card(
@@ -115,7 +116,7 @@ def _tiles(result: RunResult, target: TargetResult) -> str:
     tally = target.tally
     latency = tally.all.latency
     tiles = [
-        tile("answered", rate(tally.answered / (result.ran_ms / 1000))),
+        tile("answered", rate(tally.answered_per_s(result.ran_ms))),
         tile("p50", latency_text(latency, 50.0)),
         tile("p99", latency_text(latency, 99.0)),
         tile("max", latency_text(latency, 100.0)),

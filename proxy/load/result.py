@@ -52,7 +52,7 @@ def summary_cells(result: RunResult, target: TargetResult) -> tuple[str, ...]:
     errors = f"{count(failed)} ({share(failed / tally.all.requests)})" if failed else "0"
     return (
         count(tally.all.requests),
-        rate(tally.answered / (result.ran_ms / 1000)),
+        rate(tally.answered_per_s(result.ran_ms)),
         errors,
         *quantiles,
         size(tally.all.size_bytes),

@@ -65,6 +65,8 @@ class Tally:
 
     def __init__(self, duration_ms: float) -> None:
         self.bucket_ms = max(1_000.0, duration_ms / MOST_BUCKETS)
+        self._duration_ms = duration_ms
+        self.in_time = 0
         self.all = Slice()
         self.buckets: list[Slice] = []
         self.questions: dict[int, Slice] = {}
@@ -97,6 +99,7 @@ class Tally:
             self.details.setdefault(kind, outcome.detail)
         else:
             self.empty += outcome.is_empty
+            self.in_time += outcome.planned_ms + outcome.took_ms <= self._duration_ms
             _count(self.cache, outcome.cache or "no such header")
 
     def _bucket(self, planned_ms: float) -> Slice:
@@ -109,6 +112,10 @@ class Tally:
     def answered(self) -> int:
         """Requests with a complete answer of status 2xx."""
         return self.all.requests - self.all.failures
+
+    def answered_per_s(self, ran_ms: float) -> float:
+        """Answers that came while requests were still being sent: a late rush is no throughput."""
+        return self.in_time / (ran_ms / 1000)
 
     def recent(self, now_ms: float, span_ms: float = 10_000.0) -> Histogram:
         """Latencies of what was planned in the last while, up to `now_ms` after the start."""

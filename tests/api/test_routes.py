@@ -127,8 +127,8 @@ async def test_a_path_that_is_written_otherwise_is_passed_on(url: str) -> None:
         (BadDataError("no"), 400, "bad_data", "no"),
         (LimitError("much"), 422, "execution", "much"),
         (QueryError("odd"), 500, "internal", "odd"),
-        (UpstreamAnswerError(418, (("Content-Type", "application/json"),), ERROR_JSON), 418, "execution",
-         "expanding series: <a & b>"),
+        (UpstreamAnswerError(418, (("Content-Type", "application/json"),), ERROR_JSON), 418,
+         "execution", "expanding series: <a & b>"),
     ],
 )  # fmt: skip
 async def test_an_error_becomes_json_with_its_own_status(

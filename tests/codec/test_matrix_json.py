@@ -14,8 +14,11 @@ from proxy.codec.tail_json import merge_stats
 from proxy.errors import BadUpstreamAnswerError
 from proxy.merge.matrices import join_matrices
 from proxy.model.grid import Grid
-from proxy.model.matrix import EncodedMatrix
 from tests.bodies import GRIDS, SeriesPoints, body_of, matrices, with_white_space
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.model.matrix import EncodedMatrix
 
 
 def written(matrix: EncodedMatrix) -> bytes:

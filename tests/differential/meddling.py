@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -30,6 +31,14 @@ class Held:
     engine: Engine
     clock: MovedClock
     meddlers: Sequence[Callable[[random.Random, Held], None]] = ()
+
+    async def look_at_stores(self) -> None:
+        """What thanoxy does every few seconds, at once: it confirms what was fetched before."""
+        await asyncio.sleep(0.002)  # a look has to begin in a later millisecond than a fetch ended
+        began_ms = self.clock.monotonic_ms()
+        stores = await self.engine.client.stores()
+        if self.engine.watch.is_watched and stores is not None:
+            self.engine.watch.look(began_ms, self.clock.monotonic_ms(), stores)
 
     def extents(self) -> list[tuple[ExtentId, Extent]]:
         found: list[tuple[ExtentId, Extent]] = []

@@ -18,7 +18,7 @@ from proxy.settings import Settings
 from tests.differential.cases import Case, draw_case
 from tests.differential.hard_use import disturb, take_turn, written
 from tests.differential.meddling import purge_by
-from tests.differential.sequences import draw_step_ms, window_near
+from tests.differential.sequences import bounded, draw_step_ms, next_window, window_near
 from tests.differential.windows import HOUR_MS, MINUTE_MS, SECOND_MS, Window
 from tests.thanos import remote_write
 from tests.thanos.series import METRIC_NAME, float_series
@@ -39,13 +39,19 @@ if TYPE_CHECKING:
 DEFAULTS = Settings()
 
 TICKS_MS = (
-    *(0, SECOND_MS, 15 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS, MINUTE_MS, MINUTE_MS),
-    *(61 * SECOND_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS, 11 * MINUTE_MS),
-    *(30 * MINUTE_MS, 2 * HOUR_MS + MINUTE_MS),
+    *(0, SECOND_MS, 7 * SECOND_MS, 15 * SECOND_MS, 15 * SECOND_MS, 30 * SECOND_MS),
+    *(30 * SECOND_MS, MINUTE_MS, MINUTE_MS, 61 * SECOND_MS, 2 * MINUTE_MS, 3 * MINUTE_MS),
+    *(5 * MINUTE_MS, 10 * MINUTE_MS, 11 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS + MINUTE_MS),
 )
-TURNS = 7
-LATE_CHANCE = 0.15
-LATE_METRICS = ("up", "queue_length", "node_memory_bytes", "temperature_celsius", "constant")
+TURNS = 10
+DISTURB_CHANCE = 0.3
+LOOK_CHANCE = 0.8
+LATE_CHANCE = 0.25
+LATE_METRICS = (
+    *("up", "queue_length", "node_memory_bytes", "temperature_celsius", "constant", "sparse"),
+    *("http_requests_total", "node_cpu_seconds_total", "request_duration_seconds_count"),
+    *("odd_value", "jittered", "build_info"),
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -76,12 +82,15 @@ class World:
         self.written_ms = until_ms
         self.clock.advance(by_ms)
 
-    async def add_late_series(self, chance: random.Random) -> tuple[str, tuple[int, int]]:
-        """A series like another, of which nothing was known, with samples of the recent window.
+    async def add_late_series(
+        self, chance: random.Random, texts: Sequence[str]
+    ) -> tuple[str, tuple[int, int]]:
+        """A series like one that is asked for, unknown before, with samples of the recent window.
 
         Returns its metric, and the times of its first and last sample.
         """
-        metric = chance.choice(LATE_METRICS)
+        asked = [name for name in LATE_METRICS if any(name in text for text in texts)]
+        metric = chance.choice(asked or LATE_METRICS)
         model = chance.choice([one for one in self.series if (METRIC_NAME, metric) in one.labels])
         first_ms = self.now_ms - chance.randint(MINUTE_MS, DEFAULTS.recent_ms)
         last_ms = chance.randint(first_ms + 1, self.now_ms)
@@ -100,62 +109,102 @@ class World:
                 await asyncio.to_thread(remote_write.send, self.thanos.receive_url, request)
 
 
-def draw_cases(chance: random.Random, seed: int, numbers: range, data: Window) -> list[Case]:
+@dataclasses.dataclass(slots=True)
+class Dashboard:
+    """A case whose window moves; `trail` is what was done with it.
+
+    stays: the next look is at the same window: what has changed would show there.
+    """
+
+    case: Case
+    window: Window
+    stays: bool = False
+    trail: list[str] = dataclasses.field(default_factory=list)
+
+    def move(self, chance: random.Random, now_ms: int) -> None:
+        """Look at now, at what was looked at before, or at something beside it."""
+        way = chance.random() + self.stays
+        self.stays = False
+        if way < 0.55:
+            step_ms, phase_ms = self.case.window.step_ms, self.case.window.start_ms
+            self.window = window_near(chance, now_ms, step_ms, phase_ms % step_ms)
+        elif way < 0.75:
+            self.window = bounded(next_window(chance, self.window))
+
+
+def draw_dashboards(chance: random.Random, seed: int, numbers: range, data: Window) -> list[Dashboard]:
     """Cases over the samples that there are now, of fine steps, so that their windows end at now."""
-    cases = []
+    drawn = []
     for number in numbers:
         case = draw_case(seed, number, data)
         step_ms = draw_step_ms(chance, case.query.least_step_ms)
         start_ms = data.start_ms + chance.choice([0, chance.randrange(step_ms)])
-        cases.append(dataclasses.replace(case, window=Window(start_ms, start_ms, step_ms)))
-    return [case for case in cases if not case.doubt]
+        window = Window(start_ms, start_ms, step_ms)
+        drawn.append(Dashboard(dataclasses.replace(case, window=window), window))
+    return [one for one in drawn if not one.case.doubt]
 
 
 async def live_through(
-    chance: random.Random, world: World, cases: Sequence[Case], sides: Sides
+    chance: random.Random, world: World, boards: Sequence[Dashboard], sides: Sides
 ) -> list[Finding]:
     """Some dashboards side by side, asked again and again while time moves on."""
     found: list[Finding] = []
-    trails: dict[int, list[str]] = {case.number: [] for case in cases}
 
-    async def look(case: Case) -> None:
-        trail = trails[case.number]
-        grid = case.window
-        window = window_near(chance, world.now_ms, grid.step_ms, grid.start_ms % grid.step_ms)
-        trail.append(f"at {world.now_ms}")
-        if finding := await take_turn(chance, case, window, sides, trail):
-            found.append(dataclasses.replace(finding, before=tuple(trail)))
-        await disturb(chance, sides, window, trail)
+    async def look(board: Dashboard) -> None:
+        board.move(chance, world.now_ms)
+        board.trail.append(f"at {world.now_ms}")
+        if finding := await take_turn(chance, board.case, board.window, sides, board.trail):
+            found.append(dataclasses.replace(finding, before=tuple(board.trail)))
+        if chance.random() < DISTURB_CHANCE:
+            await disturb(chance, sides, board.window, board.trail)
 
     for _ in range(TURNS):
         async with asyncio.TaskGroup() as group:
-            for case in cases:
-                group.create_task(look(case))
+            for board in boards:
+                group.create_task(look(board))
         if found:
             break
-        what = await move_on(chance, world, cases, sides)
-        for trail in trails.values():
-            trail.append(what)
+        what = await move_on(chance, world, boards, sides)
+        for board in boards:
+            board.trail.append(what)
     return found
 
 
-async def move_on(chance: random.Random, world: World, cases: Sequence[Case], sides: Sides) -> str:
+async def move_on(
+    chance: random.Random, world: World, boards: Sequence[Dashboard], sides: Sides
+) -> str:
     """Time passes while questions are under way; what they are answered is not looked at."""
+    if chance.random() < LOOK_CHANCE:
+        await sides.the_held.look_at_stores()
+    if chance.random() < LATE_CHANCE:
+        return await come_late(chance, world, boards, sides)
     by_ms = chance.choice(TICKS_MS)
-    is_late = chance.random() < LATE_CHANCE
     async with asyncio.TaskGroup() as group:
-        for case in chance.sample(cases, k=min(len(cases), chance.choice([0, 1, 3]))):
-            group.create_task(stir(chance, world, case, sides))
+        for board in chance.sample(boards, k=min(len(boards), chance.choice([0, 1, 3]))):
+            group.create_task(stir(chance, board, sides))
         await asyncio.sleep(chance.random() * 0.01)
-        if not is_late:
-            await world.tick(chance, by_ms)
-            return f"{by_ms} ms pass"
-        metric, span_ms = await world.add_late_series(chance)
-        by_purge = await purged(chance, metric, span_ms, sides) if chance.random() < 0.5 else ""
-    if by_purge:
+        await world.tick(chance, by_ms)
+    return f"{by_ms} ms pass"
+
+
+async def come_late(
+    chance: random.Random, world: World, boards: Sequence[Dashboard], sides: Sides
+) -> str:
+    """Late samples arrive while questions are under way; a purge or time makes answers right."""
+    is_purged = chance.random() < 0.5
+    for board in boards:
+        board.stays = True
+    async with asyncio.TaskGroup() as group:
+        for board in boards:
+            group.create_task(stir(chance, board, sides))
+        await asyncio.sleep(chance.random() * 0.01)
+        metric, span_ms = await world.add_late_series(chance, [b.case.query.text for b in boards])
+        by_purge = await purged(chance, metric, span_ms, sides) if is_purged else ""
+    if is_purged:
         return f"late samples of {metric} at {span_ms}, purged by {by_purge}"
-    for case in cases:
-        await stir(chance, world, case, sides)
+    for board in boards:
+        await stir(chance, board, sides)
+    await sides.the_held.look_at_stores()
     await world.tick(chance, DEFAULTS.recent_life_ms)
     return f"late samples of {metric} at {span_ms}, {DEFAULTS.recent_life_ms} ms pass"
 
@@ -168,8 +217,8 @@ async def purged(chance: random.Random, metric: str, span_ms: tuple[int, int], s
     return str(fields)
 
 
-async def stir(chance: random.Random, world: World, case: Case, sides: Sides) -> Answer:
-    """Ask for something that gets kept."""
-    grid = case.window
-    window = window_near(chance, world.now_ms, grid.step_ms, grid.start_ms % grid.step_ms)
-    return await sides.thanoxy.ask(written(chance, case, window).request)
+async def stir(chance: random.Random, board: Dashboard, sides: Sides) -> Answer:
+    """Soon ask for something that gets kept: what is looked at, or something beside it."""
+    await asyncio.sleep(chance.choice([0, chance.random() * 0.02]))
+    window = chance.choice([board.window, bounded(next_window(chance, board.window))])
+    return await sides.thanoxy.ask(written(chance, board.case, window).request)

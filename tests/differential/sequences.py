@@ -105,7 +105,10 @@ def part(window: Window, first: int, last: int) -> Window:
     return Window(first_ms, window.start_ms + last * window.step_ms, window.step_ms)
 
 
-NEAR_NOW_STEPS_MS = (7_000, 13_337, 15_000, 15_000, 60_000, 60_000, 90_000, 5 * MINUTE_MS, HOUR_MS)
+NEAR_NOW_STEPS_MS = (
+    *(5_000, 7_000, 13_337, 15_000, 15_000, 30_000, 30_000, 60_000, 60_000, 90_000),
+    *(5 * MINUTE_MS, HOUR_MS),
+)
 EDGES_MS = (0, 0, 0, 0, MINUTE_MS, MINUTE_MS, 2 * HOUR_MS, -5 * MINUTE_MS, -2 * HOUR_MS)
 """How long before now a window ends, about: at now, where data is settled, where it is old, later."""
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.differential.clock import MovedClock
 from tests.differential.meddling import SAMPLES_MATTER
-from tests.differential.moving import World, draw_cases, live_through
+from tests.differential.moving import World, draw_dashboards, live_through
 from tests.differential.running import Tally, both_sides, draw_settings
 from tests.differential.test_differential import report
 from tests.differential.windows import CUTS_MS, DAY_MS, MINUTE_MS, Window
@@ -81,14 +81,14 @@ async def one_group(world: World, seed: int, numbers: range, tally: Tally) -> li
     """Some cases that share a thanoxy; what nothing excuses."""
     chance = random.Random(f"moving {seed} {numbers.start}")
     now_ms = world.now_ms
-    cases = draw_cases(chance, seed, numbers, Window(now_ms - HISTORY_MS, now_ms, MINUTE_MS))
+    boards = draw_dashboards(chance, seed, numbers, Window(now_ms - HISTORY_MS, now_ms, MINUTE_MS))
     async with both_sides(
         world.thanos.query_url, chance.choice(CUTS_MS), clock=world.clock, **draw_settings(chance)
     ) as sides:
         sides.the_held.meddlers = SAMPLES_MATTER
-        found = await live_through(chance, world, cases, sides)
+        found = await live_through(chance, world, boards, sides)
     inner = Tally()
-    inner.asked["none"] = len(cases)
+    inner.asked["none"] = len(boards)
     inner.excused["none"] = sum(finding.is_excused for finding in found)
     tally.add_stories("while time moves", inner, sides.answers)
     return [finding for finding in found if not finding.is_excused]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from proxy.codec.join import join_pieces
 from proxy.errors import QueryTimeoutError
+from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery
 from proxy.plan.purge import Purge
 from tests.engine.cached import (
@@ -22,10 +25,17 @@ from tests.engine.cached import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.engine.ports import UpstreamAnswer
     from tests.fakes import Asked
 
+T = TypeVar("T")
+A = TypeVar("A")
+
 OLD = window(57 * HOUR_MS, 40)
+EXTENT = Grid(OLD.start_ms // (16 * MINUTE_MS) * (16 * MINUTE_MS), MINUTE_MS, 16)
+"""A whole one."""
 
 
 async def ticks(count: int = 5) -> None:
@@ -147,6 +157,20 @@ async def test_a_refresh_does_not_wait_for_a_fetch_that_began_before_it() -> Non
     assert len(cached.upstream.asked) == 2
 
 
+async def test_an_older_fetch_that_ends_after_a_refresh_does_not_undo_it() -> None:
+    cached = Cached()
+    cached.pauses = 20
+    older = asyncio.create_task(cached.ask(OLD))
+    await until_asked(cached)
+    await ticks()
+    cached.clock.advance(1)
+    cached.pauses = 0
+    cached.world.late[OLD.start_ms // HOUR_MS] += 1
+    new = await cached.ask(OLD, refresh=True)
+    assert await older != new
+    assert await cached.fetched_by(OLD) == []
+
+
 @pytest.mark.parametrize("pauses", range(12))
 async def test_what_was_asked_before_a_purge_is_not_kept_however_far_it_had_come(
     pauses: int,
@@ -163,16 +187,55 @@ async def test_what_was_asked_before_a_purge_is_not_kept_however_far_it_had_come
     await cached.fetched_by(OLD)
 
 
-@pytest.mark.parametrize("pauses", range(12))
-async def test_a_join_under_way_does_not_bring_back_what_was_purged(pauses: int) -> None:
-    cached = Cached(threads=SlowThreads())
-    for step in range(12):
-        await cached.ask(OLD.sliced(step, step + 1))
-    await ticks(pauses)
-    cached.world.late[OLD.start_ms // HOUR_MS] += 1
+@dataclass(slots=True)
+class HeldJoins:
+    """`engine.ports.Threads` in which pieces are joined only when a test lets them."""
+
+    may_join: asyncio.Event = field(default_factory=asyncio.Event)
+    joins: int = 0
+
+    async def run(self, work: Callable[[A], T], argument: A, size_bytes: int) -> T:
+        if work is join_pieces:
+            self.joins += 1
+            await self.may_join.wait()
+        return work(argument)
+
+
+async def scattered() -> tuple[Cached, HeldJoins]:
+    """A cache with an extent whose pieces are being joined."""
+    threads = HeldJoins()
+    cached = Cached(threads=threads)
+    for step in range(9):
+        await cached.ask(EXTENT.sliced(step, step + 1))
+    await ticks()
+    assert threads.joins == 1
+    return cached, threads
+
+
+async def test_a_join_under_way_does_not_bring_back_what_was_purged() -> None:
+    cached, threads = await scattered()
+    cached.world.late[EXTENT.start_ms // HOUR_MS] += 1
     cached.cache.purge(Purge())
+    threads.may_join.set()
     await cached.settle()
-    await cached.fetched_by(OLD)
+    assert await cached.fetched_by(EXTENT) == [EXTENT]
+
+
+async def test_a_join_under_way_does_not_undo_what_was_kept_meanwhile() -> None:
+    cached, threads = await scattered()
+    cached.world.late[EXTENT.start_ms // HOUR_MS] += 1
+    await cached.ask(EXTENT, refresh=True)
+    threads.may_join.set()
+    await cached.settle()
+    assert await cached.fetched_by(EXTENT) == []
+
+
+async def test_a_join_changes_no_answer() -> None:
+    cached, threads = await scattered()
+    threads.may_join.set()
+    await cached.settle()
+    assert len(cached.cache.lookup(cached.plan(EXTENT))) == 1
+    assert await cached.fetched_by(EXTENT) == [EXTENT.sliced(9, 16)]
 
 
 async def test_nobody_joins_after_a_purge_what_was_asked_before_it() -> None:

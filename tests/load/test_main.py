@@ -48,16 +48,16 @@ async def quick(_request: web.Request) -> web.StreamResponse:
 
 async def test_a_dashboard_is_replayed_and_reported(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text(json.dumps(DASHBOARD))
-    options = ["--dashboard", str(tmp_path / "d.json"), "--refresh", "100ms", "--duration", "1s"]
+    options = ["--dashboard", str(tmp_path / "d.json"), "--refresh", "100ms", "--duration", "500ms"]
     files = ["--report", str(tmp_path / "r.html"), "--hgrm", str(tmp_path / "r.hgrm")]
     async with serving(quick) as url:
         code, out, err = await command("--target", url, *options, *files)
     assert (code, err) == (0, "")
-    assert out.splitlines()[1].split()[:2] == [url, "10"]
+    assert out.splitlines()[1].split()[:2] == [url, "5"]
     assert "note: Lost A: no value for nowhere (--variable NAME=VALUE), left out" in out
     assert "upstream work saved: not available" in out
     assert "<h1>Shop</h1>" in (tmp_path / "r.html").read_text()
-    assert "Total count    =           10" in (tmp_path / "r.hgrm").read_text()
+    assert "Total count    =            5" in (tmp_path / "r.hgrm").read_text()
 
 
 async def test_ctrl_c_gives_the_report_of_what_ran_so_far(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_a_target_that_answers_nothing_under_load_ends_with_one(tmp_path: 
     report = tmp_path / "r.html"
     async with serving(only_the_probe) as url:
         code, out, _ = await command(
-            *("--target", url, *PROFILE, "--duration", "1s", "--report", str(report))
+            *("--target", url, *PROFILE, "--duration", "100ms", "--report", str(report))
         )
     assert code == 1
     assert "4 x status 500" in out

@@ -13,6 +13,12 @@ def test_answers_are_counted_with_their_latency_bytes_and_cache_result() -> None
     assert [bucket.requests for bucket in counted.buckets] == [1, 2]
 
 
+def test_answers_after_the_run_s_time_are_no_throughput() -> None:
+    counted = tally(ok(0, 10), ok(9_000, 500), ok(9_000, 1_500), failed(0))
+    assert counted.answered == 3
+    assert counted.answered_per_s(10_000) == 0.2
+
+
 def test_quick_failures_do_not_make_a_target_look_fast() -> None:
     counted = tally(ok(0, 100), *(failed(0) for _ in range(99)))
     assert counted.failures == {"status 500": 99}
