@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 import pytest
 from hypothesis import given
@@ -15,7 +17,6 @@ from proxy.errors import BadUpstreamAnswerError
 from proxy.merge.matrices import join_matrices
 from proxy.model.grid import Grid
 from tests.bodies import GRIDS, SeriesPoints, body_of, matrices, with_white_space
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from proxy.model.matrix import EncodedMatrix
