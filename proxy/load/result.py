@@ -105,10 +105,9 @@ def warnings(targets: Sequence[TargetResult]) -> list[str]:
     found = []
     for target in targets:
         tally = target.tally
-        own = tally.late - tally.waited
-        if own > max(1, tally.all.requests // 100):
+        if tally.late > max(1, tally.all.requests // 100):
             found.append(
-                f"{target.name}: {count(own)} requests were sent more than 50 ms after their time, "
+                f"{target.name}: {count(tally.late)} requests were sent more than 50 ms late, "
                 f"the latest {duration(tally.latest_ms)}, because the load tester itself was busy. "
                 "Latencies hold that delay: ask for less, or run several."
             )

@@ -91,9 +91,10 @@ class Tally:
         self.all.add(outcome)
         self._bucket(outcome.planned_ms).add(outcome)
         self.questions.setdefault(outcome.question, Slice()).add(outcome)
-        self.late += outcome.late_ms > LATE_MS
         self.waited += outcome.waited
-        self.latest_ms = max(self.latest_ms, outcome.late_ms)
+        if not outcome.waited:  # then only this process itself can be the cause
+            self.late += outcome.late_ms > LATE_MS
+            self.latest_ms = max(self.latest_ms, outcome.late_ms)
         if outcome.failure:
             kind = _count(self.failures, outcome.failure)
             self.details.setdefault(kind, outcome.detail)

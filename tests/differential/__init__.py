@@ -12,6 +12,8 @@
     meddling    kept pieces are evicted, expire, are purged, get holes
     hard_use    a case again and again, by many clients at once, with meddling in between
     moving      time goes on, samples arrive, some of them late
+    clock       a clock that tests move on
+    relay       makes Thanos slow, so that more happens while a fetch is under way
     running     many cases side by side → a report
 
 What may differ between two answers of Thanos itself is listed in `comparing`; nothing else may.

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 from proxy.settings import Settings
-from tests.differential.cases import Case, draw_case
+from tests.differential.cases import Case, draw_case, shape_of
 from tests.differential.hard_use import disturb, take_turn, written
 from tests.differential.meddling import purge_by
 from tests.differential.sequences import bounded, draw_step_ms, next_window, window_near
@@ -133,9 +134,14 @@ class Dashboard:
 
 
 def draw_dashboards(chance: random.Random, seed: int, numbers: range, data: Window) -> list[Dashboard]:
-    """Cases over the samples that there are now, of fine steps, so that their windows end at now."""
+    """Cases over the samples that there are now, of fine steps, so that their windows end at now.
+
+    The last of them reads what lies before or after a step: that is settled at another time.
+    """
     drawn = []
-    for number in numbers:
+    later = itertools.count(numbers[-1])
+    shifted = next(number for number in later if shape_of(seed, number)[0] == "offsets")
+    for number in [*numbers[:-1], shifted]:
         case = draw_case(seed, number, data)
         step_ms = draw_step_ms(chance, case.query.least_step_ms)
         start_ms = data.start_ms + chance.choice([0, chance.randrange(step_ms)])

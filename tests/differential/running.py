@@ -12,6 +12,8 @@ from proxy.settings import Settings
 from tests.differential.asking import Server, session
 from tests.differential.meddling import Held
 from tests.differential.modes import Finding, Mode, Sides
+from tests.differential.relay import slow_relay
+from tests.differential.windows import CUTS_MS
 
 if TYPE_CHECKING:
     import random
@@ -36,13 +38,18 @@ async def both_sides(
     clock: MovedClock | None = None,
     **more: Any,
 ) -> AsyncIterator[Sides]:
-    """Thanos Query, and a thanoxy that splits at an interval; it is gone afterwards."""
+    """Thanos Query, and a thanoxy that splits at an interval; it is gone afterwards.
+
+    `more` are settings of thanoxy; `downstream_url` may be something between the two.
+    """
     settings = Settings(
-        http_address="127.0.0.1:0",
-        downstream_url=thanos_url,
-        split_interval_ms=interval_ms,
-        cache_config=cache,
-        **more,
+        **{
+            "http_address": "127.0.0.1:0",
+            "downstream_url": thanos_url,
+            "split_interval_ms": interval_ms,
+            "cache_config": cache,
+            **more,
+        }
     )
     app = await start(settings, clock)
     held = Held(app.engine, clock) if clock else None
@@ -53,6 +60,20 @@ async def both_sides(
             yield Sides(thanos, thanoxy, interval_ms, held, f"{cache} {more}" if more else "")
     finally:
         await app.close()
+
+
+@contextlib.asynccontextmanager
+async def strained_sides(
+    thanos_url: str, clock: MovedClock, chance: random.Random
+) -> AsyncIterator[Sides]:
+    """Both sides with settings that were drawn; in four of ten Thanos seems slow to thanoxy."""
+    interval_ms, more = chance.choice(CUTS_MS), draw_settings(chance)
+    async with contextlib.AsyncExitStack() as parts:
+        if chance.random() < 0.4:
+            slow = slow_relay(thanos_url, chance)
+            more["downstream_url"] = await parts.enter_async_context(slow)
+        sides = both_sides(thanos_url, interval_ms, clock=clock, **more)
+        yield await parts.enter_async_context(sides)
 
 
 def draw_settings(chance: random.Random) -> dict[str, Any]:

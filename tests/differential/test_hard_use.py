@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tests.differential.cases import draw_case
 from tests.differential.clock import MovedClock
 from tests.differential.hard_use import used_hard
-from tests.differential.running import Tally, both_sides, draw_settings, findings
+from tests.differential.running import Tally, findings, strained_sides
 from tests.differential.test_differential import report
-from tests.differential.windows import CUTS_MS, DAY_MS, HOUR_MS, MINUTE_MS, Window
+from tests.differential.windows import DAY_MS, HOUR_MS, MINUTE_MS, Window
 
 if TYPE_CHECKING:
     import pytest
@@ -37,9 +37,7 @@ async def test_kept_pieces_that_are_used_hard_give_the_answers_of_thanos_query_t
         clock = MovedClock(data.end_ms + chance.choice([0, MINUTE_MS, HOUR_MS, 2 * DAY_MS]))
         cases = [draw_case(seed, number, data) for number in range(first, first + GROUP)]
         inner = Tally()
-        async with both_sides(
-            thanos.query_url, chance.choice(CUTS_MS), clock=clock, **draw_settings(chance)
-        ) as sides:
+        async with strained_sides(thanos.query_url, clock, chance) as sides:
             found += await findings((c for c in cases if not c.doubt), sides, used_hard, inner)
         tally.add_stories("used hard", inner, sides.answers)
         assert len(found) < GROUP, report(found, pytestconfig)

@@ -16,9 +16,9 @@ import pytest
 from tests.differential.clock import MovedClock
 from tests.differential.meddling import SAMPLES_MATTER
 from tests.differential.moving import World, draw_dashboards, live_through
-from tests.differential.running import Tally, both_sides, draw_settings
+from tests.differential.running import Tally, strained_sides
 from tests.differential.test_differential import report
-from tests.differential.windows import CUTS_MS, DAY_MS, MINUTE_MS, Window
+from tests.differential.windows import DAY_MS, MINUTE_MS, Window
 from tests.thanos.cluster import ThanosCluster
 from tests.thanos.samples import sample_series
 
@@ -82,9 +82,7 @@ async def one_group(world: World, seed: int, numbers: range, tally: Tally) -> li
     chance = random.Random(f"moving {seed} {numbers.start}")
     now_ms = world.now_ms
     boards = draw_dashboards(chance, seed, numbers, Window(now_ms - HISTORY_MS, now_ms, MINUTE_MS))
-    async with both_sides(
-        world.thanos.query_url, chance.choice(CUTS_MS), clock=world.clock, **draw_settings(chance)
-    ) as sides:
+    async with strained_sides(world.thanos.query_url, world.clock, chance) as sides:
         sides.the_held.meddlers = SAMPLES_MATTER
         found = await live_through(chance, world, boards, sides)
     inner = Tally()

@@ -70,7 +70,7 @@ def test_what_spoils_the_numbers_is_said() -> None:
     spoilt = tally(*late, *waiting, *empty)
     spoilt.unfinished = 7
     said = " ".join(warnings(result(spoilt).targets))
-    assert "3 requests were sent more than 50 ms after their time" in said
+    assert "3 requests were sent more than 50 ms late" in said
     assert "1 requests waited for a free place" in said
     assert "1 of 5 answers held no series" in said
     assert "7 requests were given up at the end" in said
