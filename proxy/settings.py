@@ -148,7 +148,7 @@ class Settings:
         "how long answers serve before all stores are known to have taken part",
     )  # fmt: skip
     stores_interval_ms: int = setting(
-        "cache.stores-interval", "5s", duration_ms,
+        "cache.stores-interval", "2s", duration_ms,
         "how often /api/v1/stores is looked at; 0 trusts every answer",
     )  # fmt: skip
     stores_forget_ms: int = setting(

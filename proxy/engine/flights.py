@@ -58,6 +58,11 @@ class Share(Generic[T]):
         self._flight = flight
         self._is_seated = True
 
+    @property
+    def flown(self) -> Run:
+        """All that the flight is for; its failure may be that of any part of this."""
+        return self._flight.run
+
     async def join(self) -> T:
         """Wait for the result; raises what the fetch raised."""
         try:

@@ -16,7 +16,7 @@ from proxy.codec.tail_json import merge_stats
 from proxy.engine.fan_out import fan_out
 from proxy.engine.flights import Flights, Share
 from proxy.engine.results_cache import Fetch, Hit, ResultsCache
-from proxy.errors import NotSplittableError, UpstreamAnswerError
+from proxy.errors import LimitError, NotSplittableError, UpstreamAnswerError
 from proxy.merge.matrices import JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
 from proxy.plan.notes import hold_for_parts
@@ -153,7 +153,7 @@ class RangeQueries:
         wanted = [Run(first_index + gap.first, first_index + gap.end) for gap in gaps]
         shares = flights.cover(_flight_key(plan), wanted, split, fly)
         try:
-            brought = await fan_out(Share.join, shares, len(shares))
+            brought = await fan_out(lambda share: _join(plan, share), shares, len(shares))
         except UpstreamAnswerError as error:
             _refuse_shifted_text(plan, error.answer_status == HTTPStatus.BAD_REQUEST)
             raise
@@ -178,6 +178,20 @@ class RangeQueries:
             return Fetched(indexed, answer.no_store, ())
         pieces = await self._cache.keep(plan, Fetch(indexed, began_wall_ms, began_ms, ended_ms))
         return Fetched(indexed, answer.no_store, tuple(pieces))
+
+
+async def _join(plan: RangePlan, share: Share[Fetched]) -> Fetched:
+    """What a flight brings. Where it reaches beyond the window, its failure may be of what is there."""
+    try:
+        return await share.join()
+    except (UpstreamAnswerError, LimitError) as error:
+        if share.flown.first >= plan.grid.first_index and share.flown.end <= _end_index(plan.grid):
+            raise
+        raise NotSplittableError("an error may be that of another part of the range") from error
+
+
+def _end_index(grid: Grid) -> int:
+    return grid.first_index + grid.steps
 
 
 def _flight_key(plan: RangePlan) -> tuple[object, ...]:
