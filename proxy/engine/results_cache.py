@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _MOST_PIECES = 8
 """An extent of more pieces than this has them joined."""
+_MOST_PIECES_OF_FULL = 3
+"""So is a full one with more than these. Two or three are what splits leave, which cost less to
+weave into an answer than to deflate again."""
 _FOREVER_MS = 1 << 62
 _ALIKE_MS = 600_000
 """Pieces that are joined expire with the first: their lives should end about together."""
@@ -191,7 +194,7 @@ class ResultsCache:
     def _is_scattered(self, extent: Extent) -> bool:
         """Full but in pieces, or in too many pieces."""
         steps = sum(kept.piece.grid.steps for kept in extent.kept)
-        is_full = steps == self._extent_steps and len(extent.kept) > 1
+        is_full = steps == self._extent_steps and len(extent.kept) > _MOST_PIECES_OF_FULL
         return is_full or len(extent.kept) > _MOST_PIECES
 
     async def _join(self, extent_id: ExtentId, extent: Extent) -> None:

@@ -16,7 +16,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from proxy.settings import Settings
-from tests.differential.cases import Case, draw_case, shape_of
+from tests.differential.cases import Case, draw_case
 from tests.differential.hard_use import disturb, take_turn, written
 from tests.differential.meddling import purge_by
 from tests.differential.sequences import bounded, draw_step_ms, next_window, window_near
@@ -136,13 +136,12 @@ class Dashboard:
 def draw_dashboards(chance: random.Random, seed: int, numbers: range, data: Window) -> list[Dashboard]:
     """Cases over the samples that there are now, of fine steps, so that their windows end at now.
 
-    The last of them reads what lies before or after a step: that is settled at another time.
+    The last of them reads what lies after a step: it is settled later than others.
     """
+    later = (draw_case(seed, number, data) for number in itertools.count(numbers[-1]))
+    ahead = next(case for case in later if "offset -" in case.query.text and not case.doubt)
     drawn = []
-    later = itertools.count(numbers[-1])
-    shifted = next(number for number in later if shape_of(seed, number)[0] == "offsets")
-    for number in [*numbers[:-1], shifted]:
-        case = draw_case(seed, number, data)
+    for case in [*(draw_case(seed, number, data) for number in numbers[:-1]), ahead]:
         step_ms = draw_step_ms(chance, case.query.least_step_ms)
         start_ms = data.start_ms + chance.choice([0, chance.randrange(step_ms)])
         window = Window(start_ms, start_ms, step_ms)
@@ -224,7 +223,11 @@ async def purged(chance: random.Random, metric: str, span_ms: tuple[int, int], s
 
 
 async def stir(chance: random.Random, board: Dashboard, sides: Sides) -> Answer:
-    """Soon ask for something that gets kept: what is looked at, or something beside it."""
+    """Soon ask for something that gets kept: what is looked at, or something beside it, anew or not."""
     await asyncio.sleep(chance.choice([0, chance.random() * 0.02]))
     window = chance.choice([board.window, bounded(next_window(chance, board.window))])
-    return await sides.thanoxy.ask(written(chance, board.case, window).request)
+    request = written(chance, board.case, window).request
+    if chance.random() < 0.5:
+        anew = ("Cache-Control", "no-cache")
+        request = dataclasses.replace(request, headers=(*request.headers, anew))
+    return await sides.thanoxy.ask(request)

@@ -50,10 +50,11 @@ def replicated_cases(config: pytest.Config, interval_ms: int, data: Window) -> I
         yield draw_replicated_case(seed, number, data)
 
 
-def report(found: Iterable[Finding], config: pytest.Config) -> str:
+def report(found: Iterable[Finding], config: pytest.Config, cases: int = 0) -> str:
+    """What is wrong, and how to see it again; `cases`: where it takes more than the one case."""
     seed, end_ms = config.getoption("seed"), config.getoption("end")
     texts = [
-        f"{finding}\n  again: --seed={seed} --cases={finding.case.number + 1} --end={end_ms}"
+        f"{finding}\n  again: --seed={seed} --cases={cases or finding.case.number + 1} --end={end_ms}"
         for finding in found
     ]
     return "\n\n".join(["", *texts])

@@ -40,7 +40,7 @@ async def test_kept_pieces_that_are_used_hard_give_the_answers_of_thanos_query_t
         async with strained_sides(thanos.query_url, clock, chance) as sides:
             found += await findings((c for c in cases if not c.doubt), sides, used_hard, inner)
         tally.add_stories("used hard", inner, sides.answers)
-        assert len(found) < GROUP, report(found, pytestconfig)
-    assert not found, report(found, pytestconfig)
+        assert len(found) < GROUP, report(found, pytestconfig, (first + GROUP) * SHARE)
+    assert not found, report(found, pytestconfig, (first + GROUP) * SHARE)
     held = tally.answers["used hard"]
     assert min(held["hit"], held["partial"]) > 0, "kept pieces have to serve"

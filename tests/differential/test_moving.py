@@ -72,7 +72,7 @@ async def test_while_samples_arrive_an_answer_is_that_of_thanos_query_to_the_byt
             while first is not None and world.now_ms + ENOUGH_MS < end_ms:
                 found += await one_group(world, seed, range(first, first + GROUP), tally)
                 first = next(groups, None)
-    assert not found, report(found, pytestconfig)
+    assert not found, report(found, pytestconfig, count * SHARE)
     answers = tally.answers["while time moves"]
     assert min(answers[held] for held in HELD) > 0, "kept pieces have to serve"
 

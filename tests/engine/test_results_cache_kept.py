@@ -101,11 +101,20 @@ async def test_pieces_of_a_full_extent_are_joined_off_the_requests_path() -> Non
     assert await cached.fetched_by(EXTENT) == []
 
 
+async def test_the_two_pieces_that_splits_leave_in_an_extent_stay_as_they_are() -> None:
+    cached = Cached()
+    await cached.ask(EXTENT.sliced(0, 8))
+    await cached.ask(EXTENT.sliced(8, 16))
+    await cached.settle()
+    assert [hit.run.steps for hit in cached.cache.lookup(cached.plan(EXTENT))] == [8, 8]
+
+
 async def test_a_joined_piece_expires_with_the_oldest_of_its_parts() -> None:
     cached = Cached()
     await cached.ask(EXTENT.sliced(0, 8))
     cached.clock.advance(5 * MINUTE_MS)
-    await cached.ask(EXTENT.sliced(8, 16))
+    for first, end in ((8, 10), (10, 12), (12, 16)):
+        await cached.ask(EXTENT.sliced(first, end))
     await cached.settle()
     assert len(cached.cache.lookup(cached.plan(EXTENT))) == 1
     cached.clock.advance(KEEP.long_life_ms - 5 * MINUTE_MS)
@@ -115,7 +124,8 @@ async def test_a_joined_piece_expires_with_the_oldest_of_its_parts() -> None:
 async def test_a_joined_piece_serves_at_once_although_its_last_part_is_not_confirmed_yet() -> None:
     cached = Cached(is_watched=True)
     await cached.look()
-    await cached.ask(EXTENT.sliced(0, 15))
+    for first, end in ((0, 12), (12, 14), (14, 15)):
+        await cached.ask(EXTENT.sliced(first, end))
     for _ in range(3):
         cached.clock.advance(KEEP.short_life_ms)
         await cached.look()

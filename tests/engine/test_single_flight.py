@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from proxy.codec.join import join_pieces
-from proxy.errors import QueryTimeoutError
+from proxy.errors import LimitError, QueryError, QueryTimeoutError, UpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery
 from proxy.plan.purge import Purge
@@ -122,6 +122,29 @@ async def test_a_failed_fetch_fails_all_who_wait_for_it_and_nobody_later() -> No
     assert len(cached.upstream.asked) == 1
     cached.upstream.answer = right
     assert await cached.fetched_by(OLD) == [OLD]
+
+
+@pytest.mark.parametrize(
+    "failure", [UpstreamAnswerError(422, (), b"many-to-many"), LimitError("too many bytes")]
+)
+async def test_a_wider_fetch_that_fails_does_not_fail_a_window_inside_it(failure: QueryError) -> None:
+    cached = Cached()
+    right = cached.upstream.answer
+
+    async def fails_at_the_end(asked: Asked) -> UpstreamAnswer:
+        await ticks()
+        if asked.grid.last_ms == OLD.last_ms:
+            raise failure
+        return await right(asked)
+
+    cached.upstream.answer = fails_at_the_end
+    inside = OLD.sliced(3, 20)
+    asked = (cached.ask(OLD), cached.ask(inside), cached.ask(OLD))
+    wide, narrow, as_wide = await asyncio.gather(*asked, return_exceptions=True)
+    assert wide is failure
+    assert as_wide is failure
+    assert narrow == cached.world.body("a", inside)
+    assert cached.asked_whole == 1
 
 
 async def test_another_tenant_waits_for_a_fetch_of_its_own() -> None:
