@@ -6,6 +6,7 @@ reading. The timestamps of the other rows are read as columns of digits.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ Steps = NDArray[np.int64]
 _MOST_DIGITS = 19
 _BASE = 10
 _FRACTION_DIGITS = 3
+_FEW = 16
+_TIMESTAMP = re.compile(rb"(-)?(\d+)(?:\.(\d{3}))?,")
 _COMMA, _OPEN, _CLOSE, _DOT, _MINUS, _ZERO = (ord(c) for c in ",[].-0")
 
 
@@ -63,6 +66,8 @@ def index_points(text: bytes, lane: Lane, grid: Grid, histograms: bool) -> Point
     Raises:
         NotSplittableError: a timestamp off the grid or out of order; nothing may be cut from it.
     """
+    if not lane.lengths.any():
+        return _no_points(len(lane.start))
     characters = np.frombuffer(text, np.uint8)
     starts, rows = _point_starts(characters, lane, histograms)
     counts = np.diff(rows)
@@ -76,6 +81,12 @@ def index_points(text: bytes, lane: Lane, grid: Grid, histograms: bool) -> Point
         steps = _steps_at(characters, starts, grid)
         _insist(bool(np.all((np.diff(steps) > 0)[_within_rows(rows)])), "order")
     return PointIndex(starts, rows, first, last, steps)
+
+
+def _no_points(series: int) -> PointIndex:
+    """Of a lane that nobody has points in: mostly that of histograms."""
+    nowhere = np.zeros(series, np.int64)
+    return PointIndex(np.zeros(0, np.int64), np.zeros(series + 1, np.int64), nowhere, nowhere - 1, None)
 
 
 def _point_starts(characters: Bytes, lane: Lane, histograms: bool) -> tuple[Offsets, Offsets]:
@@ -121,7 +132,11 @@ def _steps_at(characters: Bytes, starts: Offsets, grid: Grid) -> Steps:
 
 def _insist(condition: bool, what: str) -> None:
     if not condition:
-        raise NotSplittableError(f"the upstream's timestamps are not in the {what} that was asked for")
+        raise _odd(what)
+
+
+def _odd(what: str) -> NotSplittableError:
+    return NotSplittableError(f"the upstream's timestamps are not in the {what} that was asked for")
 
 
 def read_times_ms(characters: Bytes, at: Offsets) -> NDArray[np.int64]:
@@ -130,6 +145,8 @@ def read_times_ms(characters: Bytes, at: Offsets) -> NDArray[np.int64]:
     Thanos writes seconds, a point and three digits where there are milliseconds (Prometheus
     `util/jsonutil/marshal.go`). Timestamps of equal length are read together, a digit at a time.
     """
+    if len(at) <= _FEW:
+        return np.array([_read_one(characters, offset) for offset in at.tolist()], np.int64)
     times = np.zeros(len(at), np.int64)
     left = np.arange(len(at))
     for length in range(1, _MOST_DIGITS + 1):
@@ -143,6 +160,16 @@ def read_times_ms(characters: Bytes, at: Offsets) -> NDArray[np.int64]:
             left = left[~ends]
     _insist(not left.size, "form")
     return times
+
+
+def _read_one(characters: Bytes, at: int) -> int:
+    """The same for one timestamp: for a few, columns cost more than they save."""
+    found = _TIMESTAMP.match(characters[at : at + _MOST_DIGITS + 1].tobytes())
+    if found is None:
+        raise _odd("form")
+    sign, seconds, fraction = found.groups()
+    time_ms = int(seconds) * 1000 + int(fraction or 0)
+    return -time_ms if sign else time_ms
 
 
 def _read_group(characters: Bytes, at: Offsets, length: int) -> NDArray[np.int64]:
