@@ -169,9 +169,8 @@ class RangeQueries:
         SPLITS.inc()
         answer = await self._upstream.ask(PATH, form, caller)
         ended_ms = self._clock.monotonic_ms()
-        matrix = await self._threads.run(scan_matrix, answer.body, len(answer.body))
         indexed = await self._threads.run(
-            lambda scanned: index_matrix(scanned, grid), matrix, len(answer.body)
+            lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
         )
         if plan.key is None or answer.no_store:
             NOT_KEPT.labels("no_store" if answer.no_store else "no_key").inc()
