@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from proxy.model.extent import Extent, ExtentId
+    from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
     from proxy.model.query import CallerHeaders
     from proxy.plan.holes import Store
@@ -95,15 +95,15 @@ class Threads(Protocol):
 class ExtentStore(Protocol):
     """Where extents are kept."""
 
-    def get(self, extent_id: ExtentId) -> Extent | None:
+    def get(self, extent_id: ExtentId) -> Extent[AnyPiece] | None:
         """The extent as it was put last, unless it had to go."""
         ...
 
-    def put(self, extent_id: ExtentId, extent: Extent) -> bool:
+    def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is not kept."""
         ...
 
-    def remove_where(self, matches: Callable[[ExtentId, Extent], bool]) -> int:
+    def remove_where(self, matches: Callable[[ExtentId, Extent[AnyPiece]], bool]) -> int:
         """Remove what matches; how many extents that were."""
         ...
 

@@ -8,10 +8,29 @@ the same phase meets the same extents.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from proxy.model.piece import Piece
+    from proxy.model.grid import Grid
+    from proxy.model.piece import SeriesList
+
+
+class AnyPiece(Protocol):
+    """A kept answer for the steps of a grid: of a range query, or raw samples (a step is 1 ms)."""
+
+    @property
+    def grid(self) -> Grid: ...
+
+    @property
+    def series(self) -> SeriesList: ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Without the series list, which is shared."""
+        ...
+
+
+P_co = TypeVar("P_co", bound=AnyPiece, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,7 @@ class ExtentId:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class Kept(Generic[P_co]):
     """A piece, what is known of its fetch, and until when it may serve.
 
     first_index: the grid index of its first step.
@@ -33,7 +52,7 @@ class Kept:
     pending_until_ms: until when it may serve although not all stores are known to have taken part.
     """
 
-    piece: Piece
+    piece: P_co
     first_index: int
     began_ms: int
     ended_ms: int
@@ -48,7 +67,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Extent:
+class Extent(Generic[P_co]):
     """Kept pieces in time order, without overlap, and the key they belong to.
 
     metric_names: for a purge by metric; None when it may be any.
@@ -56,7 +75,7 @@ class Extent:
 
     full_key: bytes
     metric_names: frozenset[str] | None
-    kept: tuple[Kept, ...]
+    kept: tuple[Kept[P_co], ...]
 
     @property
     def size_bytes(self) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from proxy.plan.cache_key import vary_fields, vary_values
 
 if TYPE_CHECKING:
-    from proxy.model.extent import Extent
+    from proxy.model.extent import AnyPiece, Extent
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Purge:
     metric: str | None = None
 
 
-def matches(extent: Extent, purge: Purge) -> bool:
+def matches(extent: Extent[AnyPiece], purge: Purge) -> bool:
     """Whether an extent may hold what the purge is about."""
     return _is_of_tenant(extent, purge) and _reads(extent, purge) and _names(extent, purge)
 
 
-def _is_of_tenant(extent: Extent, purge: Purge) -> bool:
+def _is_of_tenant(extent: Extent[AnyPiece], purge: Purge) -> bool:
     if purge.tenant is None or purge.tenant[0] not in purge.vary_names:
         return True
     name, _ = purge.tenant
@@ -40,13 +40,13 @@ def _is_of_tenant(extent: Extent, purge: Purge) -> bool:
     return vary_values(extent.full_key, len(purge.vary_names))[at] == wanted
 
 
-def _reads(extent: Extent, purge: Purge) -> bool:
+def _reads(extent: Extent[AnyPiece], purge: Purge) -> bool:
     if purge.reads is None:
         return True
     first, last = purge.reads
     return any(kept.reads[0] <= last and first <= kept.reads[1] for kept in extent.kept)
 
 
-def _names(extent: Extent, purge: Purge) -> bool:
+def _names(extent: Extent[AnyPiece], purge: Purge) -> bool:
     names = extent.metric_names
     return purge.metric is None or names is None or purge.metric in names

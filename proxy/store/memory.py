@@ -11,7 +11,7 @@ from proxy.telemetry.metrics import CACHE_BYTES, CACHE_EVICTED, CACHE_REFUSED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.model.extent import Extent, ExtentId
+    from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
 
 _ENTRY_BYTES = 300
@@ -29,7 +29,7 @@ class MemoryStore:
     def __init__(self, max_bytes: int, max_share: float) -> None:
         self._max_bytes = max_bytes
         self._max_extent_bytes = int(max_bytes * max_share)
-        self._extents: OrderedDict[ExtentId, tuple[Extent, int]] = OrderedDict()
+        self._extents: OrderedDict[ExtentId, tuple[Extent[AnyPiece], int]] = OrderedDict()
         self._lists: Counter[int] = Counter()
         self._interned: weakref.WeakValueDictionary[tuple[bytes, ...], SeriesList] = (
             weakref.WeakValueDictionary()
@@ -40,14 +40,14 @@ class MemoryStore:
         """The one object for equal lists."""
         return self._interned.setdefault(series.metrics, series)
 
-    def get(self, extent_id: ExtentId) -> Extent | None:
+    def get(self, extent_id: ExtentId) -> Extent[AnyPiece] | None:
         found = self._extents.get(extent_id)
         if found is None:
             return None
         self._extents.move_to_end(extent_id)
         return found[0]
 
-    def put(self, extent_id: ExtentId, extent: Extent) -> bool:
+    def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is too large."""
         self.remove(extent_id)
         size_bytes = extent.size_bytes + _ENTRY_BYTES
@@ -69,7 +69,7 @@ class MemoryStore:
             self.used_bytes -= size_bytes + self._count_lists(extent, -1)
             CACHE_BYTES.set(self.used_bytes)
 
-    def remove_where(self, matches: Callable[[ExtentId, Extent], bool]) -> int:
+    def remove_where(self, matches: Callable[[ExtentId, Extent[AnyPiece]], bool]) -> int:
         """Remove what matches; how many extents that were."""
         gone = [i for i, (extent, _) in self._extents.items() if matches(i, extent)]
         for extent_id in gone:
@@ -79,7 +79,7 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._extents)
 
-    def _count_lists(self, extent: Extent, change: int) -> int:
+    def _count_lists(self, extent: Extent[AnyPiece], change: int) -> int:
         """The bytes of the series lists that come or go with an extent."""
         bytes_ = 0
         for kept in extent.kept:
@@ -93,6 +93,6 @@ class MemoryStore:
         return bytes_
 
 
-def _lists_bytes(extent: Extent) -> int:
+def _lists_bytes(extent: Extent[AnyPiece]) -> int:
     lists = {id(kept.piece.series): kept.piece.series for kept in extent.kept}
     return sum(series.size_bytes for series in lists.values())
