@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from proxy.codec.durations import format_time
 from proxy.codec.go_json import label_text
+from proxy.codec.small_matrix import HEAD, SMALL_BYTES, scan_small
 from proxy.codec.tail_json import parse_tail
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.matrix import EncodedMatrix, Lane, Offsets
 
-HEAD = b'{"status":"success","data":{"resultType":"matrix","result":['
 _METRIC = b'{"metric":'
 _VALUES = b',"values":['
 _HISTOGRAMS = b',"histograms":['
@@ -35,7 +35,9 @@ def scan_matrix(body: bytes) -> EncodedMatrix:
     Raises:
         BadUpstreamAnswerError: truncated, not JSON, or not a matrix.
     """
-    matrix = scan_canonical(body)
+    matrix = scan_small(body) if len(body) <= SMALL_BYTES else None
+    if matrix is None:
+        matrix = scan_canonical(body)
     return matrix if matrix is not None else _scan_odd(body)
 
 
