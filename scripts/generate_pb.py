@@ -4,7 +4,8 @@
     python scripts/generate_pb.py --check   exit with 1 and name what is stale
 
 protoc names modules after the path of the proto file (`from prometheus import types_pb2`); the
-names are rewritten here to where the modules live.
+names are rewritten here to where the modules live: all in one folder, so two proto files may not
+have the same name.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
@@ -28,6 +30,8 @@ def generate() -> dict[str, str]:
     """File name to text of every generated module and stub, the package's own file included."""
     with tempfile.TemporaryDirectory(prefix="thanoxy-protoc-") as scratch:
         sources = sorted(PROTO_FOLDER.rglob("*.proto"))
+        check_names(sources)
+        folders = {source.parent.name for source in sources}
         # grpc_tools carries the well-known types next to its own code.
         well_known = resources.files("grpc_tools") / "_proto"
         arguments = [
@@ -41,14 +45,27 @@ def generate() -> dict[str, str]:
         if status := protoc.main(arguments):
             raise SystemExit(f"protoc failed with status {status}")
         written = [path for path in sorted(Path(scratch).rglob("*_pb2.py*")) if path.is_file()]
-        files = {path.name: name_modules(path.read_text("utf-8")) for path in written}
+        files = {path.name: name_modules(path.read_text("utf-8"), folders) for path in written}
     return {"__init__.py": PACKAGE_DOCSTRING, **files}
 
 
-def name_modules(text: str) -> str:
-    """Rewrite imports between generated modules, and the `__module__` of their classes."""
-    imported = re.sub(r"(?m)^from prometheus import ", f"from {OUTPUT_PACKAGE} import ", text)
-    return re.sub(r"'prometheus\.(\w+_pb2)'", rf"'{OUTPUT_PACKAGE}.\1'", imported)
+def check_names(sources: list[Path]) -> None:
+    """Refuse two proto files of one name: one's module would overwrite the other's."""
+    counts = Counter(source.stem for source in sources)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise SystemExit(f"more than one proto file is called {', '.join(twice)}")
+
+
+def name_modules(text: str, folders: set[str]) -> str:
+    """Rewrite imports between generated modules, and the `__module__` of their classes.
+
+    Args:
+        text: of a module or its stub.
+        folders: those of the proto files, which protoc takes for packages.
+    """
+    package = "|".join(sorted(folders))
+    imported = re.sub(rf"(?m)^from (?:{package}) import ", f"from {OUTPUT_PACKAGE} import ", text)
+    return re.sub(rf"'(?:{package})\.(\w+_pb2)'", rf"'{OUTPUT_PACKAGE}.\1'", imported)
 
 
 def stale_files(wanted: dict[str, str]) -> list[str]:

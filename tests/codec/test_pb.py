@@ -5,14 +5,15 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import pytest
+
+from proxy.codec._pb import store_pb2
 from proxy.codec._pb.remote_pb2 import ChunkedReadResponse, WriteRequest
 from proxy.codec._pb.types_pb2 import Chunk, Sample, TimeSeries
 from scripts import generate_pb
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_the_generated_modules_are_current(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +41,34 @@ def test_what_is_stale_missing_or_left_over_is_named_and_then_repaired(
     ]
     assert generate_pb.main([]) == 0
     assert generate_pb.main(["--check"]) == 0
+
+
+def test_proto_files_of_all_folders_become_modules_of_one_package() -> None:
+    files = generate_pb.generate()
+    assert {"remote_pb2.py", "types_pb2.pyi", "store_pb2.py", "store_pb2.pyi"} <= files.keys()
+    module = generate_pb.name_modules(
+        "from thanos import store_pb2 as thanos_dot_store__pb2\n"
+        "from google.protobuf import descriptor as _descriptor\n"
+        "_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thanos.store_pb2', _globals)\n",
+        {"prometheus", "thanos"},
+    )
+    assert module == (
+        "from proxy.codec._pb import store_pb2 as thanos_dot_store__pb2\n"
+        "from google.protobuf import descriptor as _descriptor\n"
+        "_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proxy.codec._pb.store_pb2', _globals)\n"
+    )
+    assert store_pb2.Series.__module__ == "proxy.codec._pb.store_pb2"
+
+
+def test_two_proto_files_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "types.proto").write_text('syntax = "proto3";', "utf-8")
+    monkeypatch.setattr(generate_pb, "PROTO_FOLDER", tmp_path)
+    with pytest.raises(SystemExit, match="types"):
+        generate_pb.generate()
 
 
 def test_field_numbers_are_those_of_the_public_protocol() -> None:
