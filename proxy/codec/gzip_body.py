@@ -19,7 +19,7 @@ from proxy.codec.deflate import (
     gzip_tail,
     stored,
 )
-from proxy.codec.matrix_json import HEAD
+from proxy.codec.small_matrix import HEAD
 from proxy.codec.tail_json import encode_tail
 from proxy.model.piece import Fragments, Openings, Piece, SeriesList
 

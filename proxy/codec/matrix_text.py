@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from proxy.codec.deflate import inflate
-from proxy.codec.matrix_json import HEAD
+from proxy.codec.small_matrix import HEAD
 from proxy.codec.tail_json import encode_tail
 from proxy.model.piece import Fragments
 

@@ -25,7 +25,9 @@ def scan_small(body: bytes) -> EncodedMatrix | None:
     """The series of a body in Thanos's shape without histograms, of few series; else None."""
     if not body.startswith(HEAD + _OPENS):
         return None
-    metrics, starts, ends = [], [], []
+    metrics: list[bytes] = []
+    starts: list[int] = []
+    ends: list[int] = []
     at = len(HEAD) - 1
     while len(metrics) < _MOST_SERIES:
         found = _series(body, at + 1)

@@ -1,232 +1,331 @@
-"""Samples to XOR chunks, bit for bit as Prometheus writes them (`tsdb/chunkenc/xor.go`).
+"""Columns to float chunks, the bytes that Prometheus's own appender writes for the samples.
 
-How a sample differs from the one before is found in columns, for all chunks at once. Only which bits
-of a value are written depends on what was written before: that is found in lock-step, the i-th
-samples of all chunks together. Then all bits are laid into one text.
+All is done in columns of samples; only where a changed value's bits lie depends on the samples
+before, and is found for all chunks in lock-step. `proxy.codec.xor_decode` has the layout.
+
+Source: Prometheus, tsdb/chunkenc/xor.go (`xorAppender`, `xorWrite`).
 """
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from proxy.codec.bits import (
+    Bytes,
+    Rows,
+    Words,
+    in_lock_step,
+    lock_step_end,
+    uvarint_sizes,
+    write_uvarints,
+    zigzag,
+)
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
-    Words = NDArray[np.uint64]
+    Small = NDArray[np.uint8]
+    Flags = NDArray[np.bool_]
 
-CHUNK_SAMPLES = 120
-"""As many as Prometheus puts into a chunk."""
+MOST_SAMPLES = 0xFFFF
+"""Of a chunk: their number has 16 bits."""
+SAMPLES_PER_CHUNK = 120
+"""As Prometheus aims at, and as its remote read makes chunks (`seriesToChunkEncoder`)."""
 
-_U = [np.uint64(number) for number in range(65)]
+_BLOCK_SAMPLES = 1 << 16
+"""As many samples are worked on at a time: their columns stay in the processor's caches."""
+_FEW = 24
+"""As few chunks are faster one after another than in lock-step."""
+
+_COUNT_BYTES, _VALUE_BYTES = 2, 8
 _MOST_LEADING = 31
-_UNSET = np.uint64(0xFF)
-_COUNT_BITS = 16
-_AT_ONCE = 1 << 19
+_NONE = 64
+"""More zeros than any changed value has at either end."""
+_BIAS = 1023
+"""Of the exponent of a float64."""
+_PLACE_FOLLOWS = np.uint64(0b11 << 11)
+_PLACE_BITS = 11
+_DOD_WIDTHS = (14, 17, 20)
+"""Of a delta's change, by its kind; one that fits in none of them is wide, and takes 64 bits."""
+_NUMBER = np.array([(1 << 14) - 1, (1 << 17) - 1, (1 << 20) - 1, 0], np.uint64)
+_PREFIX = np.array([0b10 << 14, 0b110 << 17, 0b1110 << 20, 0], np.uint64)
+_SIZE = np.array([16, 20, 24, 0], np.int64)
+_WIDE = 3
+_WIDE_PREFIX_BITS, _WIDE_BITS = 4, 68
 
 
-class _Fields(NamedTuple):
-    """Four texts of bits for each sample, written one after the other: the bits, and how many."""
-
-    bits: NDArray[np.uint64]
-    lengths: NDArray[np.int64]
-
-
-def chunk_rows(series_ends: Ints, samples: int = CHUNK_SAMPLES) -> tuple[Ints, Ints, Ints]:
-    """Cut each series' samples into chunks of at most so many.
+def chunk_rows(series_ends: Rows, samples: int = SAMPLES_PER_CHUNK) -> tuple[Rows, Rows, Rows]:
+    """Cut the samples of series, which stand back to back, into chunks of so many or less.
 
     Args:
-        series_ends: int64, where each series' samples end in the columns.
-        samples: the most in a chunk.
+        series_ends: int64[series], the row at which each one's samples end.
+        samples: most of a chunk.
 
     Returns:
-        int64: for each chunk its first row and the one after its last; for each series where its
-        chunks end.
+        int64[chunks], the rows at which each chunk begins; at which it ends; and int64[series], the
+        chunk at which those of each series end. A series without samples has no chunk.
     """
-    counts = np.diff(series_ends, prepend=0)
-    chunks = -(-counts // samples)
+    series_starts = np.concatenate([np.zeros(1, np.int64), series_ends])[:-1]
+    chunks = -(-(series_ends - series_starts) // samples)
     chunk_ends = np.cumsum(chunks)
-    number = np.arange(int(chunk_ends[-1]) if len(chunk_ends) else 0)
-    number -= np.repeat(chunk_ends - chunks, chunks)
-    starts = np.repeat(series_ends - counts, chunks) + number * samples
-    ends = np.minimum(starts + samples, np.repeat(series_ends, chunks))
-    return starts, ends, chunk_ends
+    total = int(chunk_ends[-1]) if len(chunk_ends) else 0
+    number = np.arange(total) - np.repeat(chunk_ends - chunks, chunks)
+    starts = np.repeat(series_starts, chunks) + number * samples
+    return starts, np.minimum(starts + samples, np.repeat(series_ends, chunks)), chunk_ends
 
 
 def encode_xor(
-    times_ms: Ints, values: NDArray[np.float64], starts: Ints, ends: Ints
-) -> tuple[bytes, Ints]:
-    """A chunk of each run of rows.
+    times_ms: Rows, values: NDArray[np.float64], starts: Rows, ends: Rows
+) -> tuple[bytes, Rows]:
+    """Write chunks.
 
     Args:
         times_ms: int64[samples].
-        values: float64[samples].
-        starts: int64, the first row of each chunk.
-        ends: int64, the row after its last; a chunk has 1 to 65,535.
+        values: float64[samples]; the bits of a NaN are kept.
+        starts: int64[chunks], the row of each chunk's first sample; in any order.
+        ends: int64[chunks], the row after its last.
 
     Returns:
-        The payloads back to back, and where each ends (int64).
+        The payloads back to back, and where each ends (int64[chunks]).
+
+    Raises:
+        ValueError: a chunk without samples, or with more than 65,535.
     """
-    data: list[bytes] = []
-    data_ends: list[Ints] = []
-    size = 0
-    for first, end in _portions(ends - starts):
-        part, part_ends = _encode(times_ms, values, starts[first:end], ends[first:end])
-        data.append(part)
-        data_ends.append(part_ends + size)
-        size += len(part)
-    return b"".join(data), np.concatenate(data_ends) if data_ends else np.zeros(0, np.int64)
-
-
-def _portions(counts: Ints) -> list[tuple[int, int]]:
-    """Some chunks at a time, so that the columns stay small."""
-    portion = np.cumsum(counts) // _AT_ONCE
-    cuts = [0, *(np.flatnonzero(np.diff(portion)) + 1).tolist(), len(counts)]
-    return [(first, end) for first, end in itertools.pairwise(cuts) if first < end]
-
-
-def _encode(
-    times_ms: Ints, values: NDArray[np.float64], starts: Ints, ends: Ints
-) -> tuple[bytes, Ints]:
     counts = ends - starts
-    chunk_ends = np.cumsum(counts)
-    firsts = chunk_ends - counts
-    rows = np.arange(int(chunk_ends[-1])) + np.repeat(starts - firsts, counts)
-    times, bits = times_ms[rows], values[rows].view(np.uint64)
-    total = len(rows)
-    fields = _Fields(np.zeros((total, 4), np.uint64), np.zeros((total, 4), np.int64))
-    _write_times(fields, times, firsts, counts)
-    _write_values(fields, bits, firsts, counts)
-    _write_openings(fields, times, bits, firsts, counts)
-    return _laid_out(fields, chunk_ends)
+    if np.any((counts < 1) | (counts > MOST_SAMPLES)):
+        raise ValueError("a chunk has 1 to 65,535 samples")
+    bits = np.ascontiguousarray(values, np.float64).view(np.uint64)
+    payloads: list[bytes] = []
+    sizes: list[Rows] = []
+    for first, last in _blocks(counts):
+        rows = _rows(starts[first:last], ends[first:last])
+        data, data_sizes = _write(times_ms[rows], bits[rows], counts[first:last])
+        payloads.append(data)
+        sizes.append(data_sizes)
+    return b"".join(payloads), np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))
 
 
-def _write_times(fields: _Fields, times: Ints, firsts: Ints, counts: Ints) -> None:
-    """Deltas of deltas, from each chunk's third sample on, and the second's delta."""
-    delta = np.diff(times, prepend=0)
-    change = np.diff(delta, prepend=0)
-    kind = np.full(len(times), 4)
-    for number, width in ((3, 20), (2, 17), (1, 14)):
-        largest = 1 << (width - 1)
-        kind[(change > -largest) & (change <= largest)] = number
-    kind[change == 0] = 0
-    width = np.array([0, 14, 17, 20, 0])[kind]
-    prefix = np.array([0, 0b10, 0b110, 0b1110, 0b1111], np.uint64)[kind]
-    low = change.astype(np.uint64) & ((_U[1] << width.astype(np.uint64)) - _U[1])
-    fields.bits[:, 0] = prefix << width.astype(np.uint64) | low
-    fields.lengths[:, 0] = np.array([1, 16, 20, 24, 4])[kind]
-    wide = np.flatnonzero(kind == 4)  # noqa: PLR2004  all four bits of the prefix
-    fields.bits[wide, 1] = change[wide].astype(np.uint64)
-    fields.lengths[wide, 1] = 64
+def _blocks(counts: Rows) -> Iterator[tuple[int, int]]:
+    """Chunks that are written together."""
+    number = (np.cumsum(counts) - 1) // _BLOCK_SAMPLES
+    cuts = np.flatnonzero(np.diff(number)) + 1
+    return pairwise([0, *cuts.tolist(), len(counts)]) if len(counts) else iter(())
+
+
+def _rows(starts: Rows, ends: Rows) -> slice | Rows:
+    """The rows of all samples, chunk after chunk."""
+    if np.array_equal(starts[1:], ends[:-1]):
+        return slice(int(starts[0]), int(ends[-1]))
+    counts = ends - starts
+    first = np.cumsum(counts) - counts
+    return np.arange(int(counts.sum())) + np.repeat(starts - first, counts)
+
+
+def _write(times_ms: Rows, bits: Words, counts: Rows) -> tuple[bytes, Rows]:
+    """Chunks whose samples stand back to back: their payloads, and how many bytes each has."""
+    firsts = np.cumsum(counts) - counts
     seconds = firsts[counts > 1] + 1
-    _write_varints(fields, seconds, delta[seconds].astype(np.uint64), 0)
+    deltas_ms = np.diff(times_ms, prepend=times_ms[:1])
+    heads = _Heads(times_ms[firsts], bits[firsts], deltas_ms[seconds], counts)
+    times = _times(deltas_ms, np.concatenate([firsts, seconds]))
+    fields = _fields(times, _values(bits, firsts, counts), firsts)
+    ends = np.cumsum(fields.total_bits)
+    bits_before = ends - fields.total_bits
+    sizes = heads.sizes + (ends[firsts + counts - 1] - bits_before[firsts] + 7) // 8
+    chunk_ends = np.cumsum(sizes)
+    chunk_starts = chunk_ends - sizes
+    at_bits = bits_before + np.repeat(8 * (chunk_starts + heads.sizes) - bits_before[firsts], counts)
+    wide_at = at_bits[times.wide]
+    at_bits[times.wide] += _WIDE_BITS
+    words = _pack(fields, at_bits, int(chunk_ends[-1]))
+    _put_wide(words, wide_at, times.wide_dods)
+    data = words.byteswap(inplace=True).view(np.uint8)[:chunk_ends[-1]]
+    heads.put(data, chunk_starts)
+    return data.tobytes(), sizes
 
 
-def _write_openings(fields: _Fields, times: Ints, bits: Words, firsts: Ints, counts: Ints) -> None:
-    """Each chunk's number of samples, and its first sample as it is."""
-    first = times[firsts]
-    zigzag = (first << 1 ^ first >> 63).astype(np.uint64)
-    _write_varints(fields, firsts, zigzag, _COUNT_BITS)
-    spilled = fields.lengths[firsts, 0].astype(np.uint64)
-    fields.bits[firsts, 0] |= counts.astype(np.uint64) << spilled
-    fields.lengths[firsts, 0] += _COUNT_BITS
-    fields.lengths[firsts, 2] = 0
-    fields.bits[firsts, 3], fields.lengths[firsts, 3] = bits[firsts], 64
+class _Heads:
+    """How each chunk begins, in whole bytes: number of samples, sample 0, delta of sample 1.
+
+    sizes: int64[chunks], in bytes.
+    """
+
+    __slots__ = ("_bits", "_counts", "_deltas", "_times", "sizes")
+
+    def __init__(self, times_ms: Rows, bits: Words, deltas_ms: Rows, counts: Rows) -> None:
+        self._times = zigzag(times_ms)
+        self._bits = bits
+        self._deltas = deltas_ms.view(np.uint64)
+        self._counts = counts
+        self.sizes = _COUNT_BYTES + uvarint_sizes(self._times) + _VALUE_BYTES
+        self.sizes[counts > 1] += uvarint_sizes(self._deltas)
+
+    def put(self, data: Bytes, at: Rows) -> None:
+        """Write them where the chunks begin."""
+        data[at] = self._counts >> 8
+        data[at + 1] = self._counts & 0xFF
+        at = at + _COUNT_BYTES
+        write_uvarints(data, at, self._times)
+        at += uvarint_sizes(self._times)
+        values = self._bits.byteswap().view(np.uint8).reshape(-1, _VALUE_BYTES)
+        data[at[:, None] + np.arange(_VALUE_BYTES)] = values
+        has_delta = self._counts > 1
+        write_uvarints(data, at[has_delta] + _VALUE_BYTES, self._deltas)
 
 
-def _write_varints(fields: _Fields, rows: Ints, numbers: Words, _before: int) -> None:
-    """Variable-length numbers (`binary.PutUvarint`): eight octets in the second field, more before."""
-    octets = np.ones(len(rows), np.int64)
-    for place in range(1, 10):
-        octets += (numbers >> _U[7 * place]) > 0
-    spilled = np.maximum(octets - 8, 0)
-    texts = [np.zeros(len(rows), np.uint64), np.zeros(len(rows), np.uint64)]
-    for place in range(10):
-        octet = numbers >> _U[7 * place] & np.uint64(0x7F)
-        octet |= np.where(octets > place + 1, np.uint64(0x80), _U[0])
-        is_there, is_spilled = octets > place, spilled > place
-        for number, mask in ((0, is_there & is_spilled), (1, is_there & ~is_spilled)):
-            texts[number] = np.where(mask, texts[number] << _U[8] | octet, texts[number])
-    for number, length in ((0, spilled), (1, octets - spilled)):
-        fields.bits[rows, number], fields.lengths[rows, number] = texts[number], 8 * length
+class _Times(NamedTuple):
+    """What is said of each sample's time: a number (uint64), and how many bits it has (int64).
+
+    wide: the rows whose delta changed by more than 20 bits; the number has no bits there.
+    wide_dods: the changes of these, uint64.
+    """
+
+    numbers: Words
+    sizes: Rows
+    wide: Rows
+    wide_dods: Words
 
 
-def _write_values(fields: _Fields, bits: Words, firsts: Ints, counts: Ints) -> None:
-    """How values differ from those before, in the bits that the last written ones had, if they can."""
-    change = bits.copy()
-    change[1:] ^= bits[:-1]
-    leading, trailing = _zeros(change)
-    is_new = _choose_bits(change, leading, trailing, firsts, counts)
-    is_same = change == 0
-    length = np.where(is_same, _U[0], _U[64] - leading - trailing)
-    opening = np.where(
-        is_new, _U[3] << _U[11] | leading << _U[6] | (length & _U[63]), np.where(is_same, _U[0], _U[2])
-    )
-    fields.bits[:, 2] = opening
-    fields.lengths[:, 2] = np.where(is_new, 13, np.where(is_same, 1, 2))
-    fields.bits[:, 3] = change >> np.minimum(trailing, _U[63])
-    fields.lengths[:, 3] = length.astype(np.int64)
+def _times(deltas_ms: Rows, in_heads: Rows) -> _Times:
+    dods = np.diff(deltas_ms, prepend=deltas_ms[:1])
+    dods[in_heads] = 0
+    numbers = np.zeros(len(dods), np.uint64)
+    sizes = np.ones(len(dods), np.int64)
+    sizes[in_heads] = 0
+    rows = np.flatnonzero(dods)
+    changed = dods[rows].view(np.uint64)
+    kind = np.zeros(len(rows), np.int64)
+    for width in _DOD_WIDTHS:
+        # One more than half of the numbers are above 0: not quite two's complement.
+        kind += (changed + np.uint64((1 << width - 1) - 1)) >> np.uint64(width) != 0
+    numbers[rows] = _PREFIX[kind] | (changed & _NUMBER[kind])
+    sizes[rows] = _SIZE[kind]
+    is_wide = kind == _WIDE
+    return _Times(numbers, sizes, rows[is_wide], changed[is_wide])
 
 
-def _zeros(bits: Words) -> tuple[Words, Words]:
-    """How many leading zeros count, and how many trailing ones there are; anything for a 0."""
-    filled = bits.copy()
-    for shift in (1, 2, 4, 8, 16, 32):
-        filled |= filled >> _U[shift]
-    leading = np.minimum(64 - np.bitwise_count(filled), _MOST_LEADING).astype(np.uint64)
-    lowest = bits & (~bits + _U[1])
-    return leading, np.bitwise_count(lowest - _U[1]).astype(np.uint64)
+class _Values(NamedTuple):
+    """How the bits of each sample's value differ from those of the one before.
+
+    changes: uint64. leading, trailing: uint8, how many zeros stand on both sides of the bits that
+    are written; 64 where nothing has changed yet. has_place: uint8, 1 where it is said where they
+    lie, since they are not all where they were last time.
+    """
+
+    changes: Words
+    leading: Small
+    trailing: Small
+    has_place: Small
 
 
-def _choose_bits(
-    change: Words, leading: Words, trailing: Words, firsts: Ints, counts: Ints
-) -> NDArray[np.bool_]:
-    """Replace leading and trailing by those that are written; True where they are written anew."""
+def _values(bits: Words, firsts: Rows, counts: Rows) -> _Values:
+    changes = bits.copy()
+    changes[1:] ^= bits[:-1]
+    changes[firsts] = 0
+    high = (changes >> np.uint64(32)).astype(np.uint32) | np.uint32(1)  # more zeros count as 31
+    exponents = high.astype(np.float64).view(np.uint64) >> np.uint64(52)
+    leading = (np.uint64(_BIAS + 31) - exponents).astype(np.uint8)
+    leading[changes == 0] = _NONE
+    trailing = np.bitwise_count(~changes & (changes - np.uint64(1)))
+    return _Values(changes, leading, trailing, hold_places(leading, trailing, firsts, counts))
+
+
+def hold_places(leading: Small, trailing: Small, firsts: Rows, counts: Rows) -> Small:
+    """Where bits fit in the place of the last ones of their chunk, they are written as if there.
+
+    Changes `leading` and `trailing` to the place; returns 1 for those that do not fit, else 0.
+    """
+    has_place = np.zeros(len(leading), np.uint8)
     order = np.argsort(-counts, kind="stable")
-    firsts, fewer = firsts[order], -counts[order]
-    held_leading = np.full(len(firsts), _UNSET)
-    held_trailing = np.zeros(len(firsts), np.uint64)
-    is_new = np.zeros(len(change), np.bool_)
-    for number in range(1, int(-fewer[0])):
-        going = int(fewer.searchsorted(-number))
-        rows = firsts[:going] + number
-        here_leading, here_trailing = leading[rows], trailing[rows]
-        kept_leading, kept_trailing = held_leading[:going], held_trailing[:going]
-        differs = change[rows] != 0
-        fits = (here_leading >= kept_leading) & (here_trailing >= kept_trailing)
-        new = differs & ~fits
-        np.copyto(kept_leading, here_leading, where=new)
-        np.copyto(kept_trailing, here_trailing, where=new)
-        leading[rows], trailing[rows], is_new[rows] = kept_leading, kept_trailing, new
-    return is_new
+    firsts, counts = firsts[order], counts[order]
+    held = np.full((2, len(counts)), _NONE, np.uint8)
+    for chunks, _, where in in_lock_step(firsts, counts, _FEW):
+        first, last = held[0, :chunks], held[1, :chunks]
+        is_out = ((leading[where] < first) | (trailing[where] < last)).view(np.uint8)
+        mask = 0 - is_out
+        first ^= (first ^ leading[where]) & mask
+        last ^= (last ^ trailing[where]) & mask
+        leading[where], trailing[where], has_place[where] = first, last, is_out
+    end = lock_step_end(counts, _FEW)
+    for chunk in range(np.count_nonzero(counts > end)):
+        rows = slice(int(firsts[chunk]) + end, int(firsts[chunk] + counts[chunk]))
+        _hold_one(leading[rows], trailing[rows], has_place[rows], held[:, chunk].tolist())
+    return has_place
 
 
-def _laid_out(fields: _Fields, chunk_ends: Ints) -> tuple[bytes, Ints]:
-    """All fields one after the other, each chunk from a whole octet on."""
-    bit_ends = np.cumsum(fields.lengths.sum(axis=1))[chunk_ends - 1]
-    octets = -(-np.diff(bit_ends, prepend=0) // 8)
-    octet_ends = np.cumsum(octets)
-    padding = octet_ends * 8 - bit_ends
-    is_there = fields.lengths.ravel() > 0
-    bits, lengths = fields.bits.ravel()[is_there], fields.lengths.ravel()[is_there]
-    ends = np.cumsum(lengths)
-    shift = np.concatenate([[0], padding[:-1]])
-    per_chunk = np.diff(np.concatenate([[0], np.cumsum(is_there)[4 * chunk_ends - 1]]))
-    ends += np.repeat(shift, per_chunk)
-    words = np.zeros(int(octet_ends[-1]) // 8 + 2, np.uint64)
-    last_word, room = ends - 1 >> 6, (-ends & 63).astype(np.uint64)
-    _add(words, last_word, bits << room)
-    spills = np.flatnonzero((ends - lengths) >> 6 < last_word)
-    _add(words, last_word[spills] - 1, bits[spills] >> (_U[64] - room[spills]))
-    return words.astype(">u8").tobytes()[: int(octet_ends[-1])], octet_ends
+def _hold_one(leading: Small, trailing: Small, has_place: Small, held: list[int]) -> None:
+    """The same for samples of one chunk."""
+    first, last = held
+    zeros = (leading.tolist(), trailing.tolist())
+    for row, (front, back) in enumerate(zip(*zeros, strict=True)):
+        if front < first or back < last:
+            first, last = front, back
+            has_place[row] = 1
+        leading[row] = first
+        trailing[row] = last
 
 
-def _add(words: Words, places: Ints, bits: Words) -> None:
-    """Lay bits into words; of one place all at once, they do not overlap."""
-    if not len(places):
-        return
-    first = np.concatenate([[True], places[1:] != places[:-1]])
-    words[places[first]] |= np.bitwise_or.reduceat(bits, np.flatnonzero(first))
+class _Fields(NamedTuple):
+    """What is written of each sample behind the heads: two numbers (uint64) and their sizes (int64).
+
+    total_bits: int64, what both take, and what a wide delta takes before them.
+    """
+
+    control: Words
+    control_bits: Rows
+    changed: Words
+    changed_bits: Rows
+    total_bits: Rows
+
+
+def _fields(times: _Times, values: _Values, firsts: Rows) -> _Fields:
+    changes, leading, trailing, has_place = values
+    is_changed = (changes != 0).view(np.uint8)
+    widths = (64 - leading - trailing) * is_changed
+    numbers = (is_changed << 1).astype(np.uint64)
+    placed = np.flatnonzero(has_place)
+    place = leading[placed].astype(np.uint64) << np.uint64(6) | (widths[placed] & 63)
+    numbers[placed] = _PLACE_FOLLOWS | place
+    sizes = 1 + is_changed + _PLACE_BITS * has_place
+    sizes[firsts] = 0
+    control = times.numbers << sizes | numbers
+    control_bits = times.sizes + sizes
+    total_bits = control_bits + widths
+    total_bits[times.wide] += _WIDE_BITS
+    return _Fields(control, control_bits, changes >> trailing, widths.astype(np.int64), total_bits)
+
+
+def _pack(fields: _Fields, at_bits: Rows, size_bytes: int) -> Words:
+    """Big-endian words with the numbers of each sample at its place, zeros elsewhere.
+
+    A word that several samples share is the sum of what each puts there. Such sums are taken as
+    differences of a running sum: that it wraps around does no harm.
+    """
+    control, control_bits, changed, changed_bits, _ = fields
+    rest = (64 - control_bits).view(np.uint64)
+    low = changed << (64 - changed_bits).view(np.uint64)
+    high = control << rest | low >> control_bits.view(np.uint64)
+    low <<= rest
+    offset = (at_bits & 63).view(np.uint64)
+    back = 64 - offset
+    index = at_bits >> 6
+    last = np.flatnonzero(np.diff(index, append=-1))
+    words = np.zeros(size_bytes // 8 + 4, np.uint64)
+    word = index[last]
+    for number, parts in enumerate((high >> offset, high << back | low >> offset, low << back)):
+        words[word + number] += np.diff(np.cumsum(parts)[last], prepend=np.uint64(0))
+    return words
+
+
+def _put_wide(words: Words, at_bits: Rows, dods: Words) -> None:
+    """Changes of a delta in 64 bits, and what says that they follow."""
+    for skipped, numbers in ((0, np.uint64(0b1111 << 60)), (_WIDE_PREFIX_BITS, dods)):
+        at = at_bits + skipped
+        offset = (at & 63).view(np.uint64)
+        np.bitwise_or.at(words, at >> 6, numbers >> offset)
+        np.bitwise_or.at(words, (at >> 6) + 1, numbers << (64 - offset))

@@ -33,7 +33,7 @@ class Openings:
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class SeriesList:
-    """The label sets of an answer's series, as JSON text, in Thanos's order.
+    """The label sets of an answer's series, in Thanos's order: as JSON text, or as protobuf.
 
     The same series come back in every extent, so equal lists are kept as one object, and what is
     derived from a list for writing answers is kept with it.

@@ -45,3 +45,40 @@ class ReadQuery:
     end_ms: int
     matchers: tuple[Matcher, ...]
     hints: ReadHints = ReadHints()
+
+
+@dataclass(frozen=True, slots=True)
+class SampleAsk:
+    """What a source of raw samples is asked; both times are inclusive (Unix milliseconds).
+
+    func: as in `ReadHints`; it chooses among downsampled aggregates. max_resolution_ms: how
+    coarsely downsampled data may be; 0 for raw samples only. replica_labels: what tells replicas
+    apart; without them the series are the same. is_chain: replicas' samples are united instead of
+    chosen by penalty. partial_response: an answer may lack the data of
+    stores that are away.
+    """
+
+    first_ms: int
+    last_ms: int
+    matchers: tuple[Matcher, ...]
+    func: str
+    max_resolution_ms: int
+    replica_labels: tuple[str, ...]
+    is_chain: bool
+    partial_response: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """On whose behalf samples are read.
+
+    vary: what `cache_key.vary_fields` gives of the headers. tenant_label, tenant: the label that
+    every series must bear, and its value; "" where tenancy is not enforced.
+    replica_labels, is_chain: see `SampleAsk`.
+    """
+
+    vary: tuple[str, ...]
+    tenant_label: str = ""
+    tenant: str = ""
+    replica_labels: tuple[str, ...] = ()
+    is_chain: bool = False

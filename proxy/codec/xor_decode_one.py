@@ -1,0 +1,152 @@
+"""A float chunk in plain Python: for the few that do not pay for going in lock-step.
+
+The payload is held as text of the digits 0 and 1, so that a bit is a character and a number is cut
+out by one slice. `proxy.codec.xor_decode` has the layout.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from proxy.codec.chunk_error import ChunkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.codec.bits import Rows, Words
+
+COUNT_BYTES = 2
+_VALUE_BYTES = 8
+_MOST_VARINT_BYTES = 10
+_CONTINUES = 0x80
+_PREFIXES = (("0", 2, 14), ("0", 3, 17), ("0", 4, 20), ("1", 4, 64))
+"""After a first 1: the digit at which the prefix ends, its length, and how many bits follow."""
+
+
+class Position(NamedTuple):
+    """Where a decoder stands, and what the next sample is told relative to.
+
+    at: the bit. time_ms, delta_ms: as int64. bits: of the value. width, trailing: where a changed
+    value's bits lie unless it says otherwise.
+    """
+
+    at: int
+    time_ms: int
+    delta_ms: int
+    bits: int
+    width: int = 64
+    trailing: int = 0
+
+
+def decode_one(payload: bytes, times_ms: Rows, bits: Words) -> None:
+    """Fill the columns, each as long as the chunk has samples: int64, and uint64 for the values.
+
+    Raises:
+        ChunkError: the payload is malformed or truncated.
+    """
+    zigzagged, at = _uvarint(payload, COUNT_BYTES)
+    time_ms = (zigzagged >> 1) ^ -(zigzagged & 1)
+    value = int.from_bytes(payload[at : at + _VALUE_BYTES], "big")
+    at += _VALUE_BYTES
+    if at > len(payload):
+        raise _truncated()
+    times_ms[0], bits[0] = time_ms, value
+    if len(bits) > 1:
+        delta, at = _uvarint(payload, at)
+        digits = to_digits(payload[at:], 1)  # the first is "as the delta says" for sample 1
+        position = Position(0, time_ms, _int64(delta), value)
+        decode_rest(digits, position, times_ms[1:], bits[1:])
+
+
+def to_digits(payload: bytes, more: int = 0) -> str:
+    """The bits as text, after so many zeros."""
+    width = 8 * len(payload) + more
+    return f"{int.from_bytes(payload, 'big'):0{width}b}" if width else ""
+
+
+def decode_rest(digits: str, position: Position, times_ms: Rows, bits: Words) -> None:
+    """Fill the columns with the samples from a position on.
+
+    Raises:
+        ChunkError: the payload is malformed or truncated.
+    """
+    try:
+        dods, changes = _changes(digits, position, len(bits))
+    except (IndexError, ValueError) as error:  # a digit beyond the end; no digits at all
+        raise _truncated() from error
+    times_ms[:] = dods
+    times_ms[:1] += position.delta_ms
+    np.cumsum(times_ms, out=times_ms)
+    times_ms[:1] += position.time_ms
+    np.cumsum(times_ms, out=times_ms)
+    bits[:] = changes
+    bits[:1] ^= np.uint64(position.bits)
+    np.bitwise_xor.accumulate(bits, out=bits)
+
+
+def _changes(digits: str, position: Position, count: int) -> tuple[Sequence[int], Sequence[int]]:
+    """For each sample: how the delta changed, and which bits of the value did."""
+    at, _, _, _, width, trailing = position
+    dods, changes = [0] * count, [0] * count
+    for row in range(count):
+        if digits[at] == "0":
+            at += 1
+        else:
+            dods[row], at = _dod(digits, at)
+        if digits[at] == "0":
+            at += 1
+            continue
+        if digits[at + 1] == "0":
+            at += 2
+        else:
+            width, trailing = _place(digits, at + 2)
+            at += 13
+        end = at + width
+        changes[row] = int(digits[at:end], 2) << trailing
+        at = end
+    if at > len(digits):
+        raise _truncated()
+    return dods, changes
+
+
+def _dod(digits: str, at: int) -> tuple[int, int]:
+    """A delta of deltas that is not 0, and where it ends."""
+    for last, length, width in _PREFIXES:
+        if digits[at + length - 1] == last:
+            break
+    start = at + length
+    number = int(digits[start : start + width], 2)
+    # One more than half of them are above 0: not two's complement, except for 64 bits.
+    most = (1 << width - 1) - (width == 64)
+    return number - (number > most) * (1 << width), start + width
+
+
+def _place(digits: str, at: int) -> tuple[int, int]:
+    """How many bits of a value follow, and how many zeros stand behind them."""
+    leading = int(digits[at : at + 5], 2)
+    width = int(digits[at + 5 : at + 11], 2) or 64
+    if leading + width > 64:
+        raise ChunkError("a float of more than 64 bits in a chunk")
+    return width, 64 - leading - width
+
+
+def _uvarint(payload: bytes, at: int) -> tuple[int, int]:
+    number = 0
+    for index, byte in enumerate(payload[at : at + _MOST_VARINT_BYTES]):
+        number |= (byte & (_CONTINUES - 1)) << 7 * index
+        if byte < _CONTINUES:
+            if number >> 64:
+                raise ChunkError("a time of more than 64 bits in a chunk")
+            return number, at + index + 1
+    raise _truncated()
+
+
+def _int64(number: int) -> int:
+    """The bits of a uint64 as int64."""
+    return number - (number >> 63 << 64)
+
+
+def _truncated() -> ChunkError:
+    return ChunkError("a chunk ends before its samples do")
