@@ -48,6 +48,7 @@ class ThanosCluster:
     Attributes:
         receive, query: the two processes, to stop, kill, pause, resume and start again.
         query_url: where Thanos Query answers; without a slash at its end.
+        query_grpc_address: where Thanos Query serves the StoreAPI, host and port.
         receive_url: the remote write URL.
         start_ms, end_ms: the first and last timestamp of the samples it is filled with; without
             samples both are `end_ms`.
@@ -73,6 +74,7 @@ class ThanosCluster:
         )
         self.receive_url = f"http://{write}/api/v1/receive"
         self.query_url = f"http://{query_http}"
+        self.query_grpc_address = query_grpc
         self.receive = self._server(
             "receive",
             receive_http,
