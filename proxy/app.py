@@ -23,6 +23,7 @@ from proxy.setting_values import SettingError
 from proxy.telemetry.log import LOG
 from proxy.upstream.client import ClientPolicy, ThanosClient
 from proxy.wiring import build_engine, build_router
+from proxy.wiring_reads import Ground, open_store_api
 
 if TYPE_CHECKING:
     from proxy.api.routes import Router
@@ -63,26 +64,35 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
             demo = await start_demo()
             parts.push_async_callback(demo.close)
             upstream_url = demo.url
-        client = ThanosClient(upstream_url, _client_policy(settings))
-        parts.push_async_callback(client.close)
-        threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
-        parts.callback(threads.close)
-        background = Background(_MOST_BACKGROUND_TASKS)
-        parts.push_async_callback(background.close)
-        watch = StoreWatch(settings.stores_forget_ms)
-        if settings.stores_interval_ms:
-            interval_s = settings.stores_interval_ms / 1000
-            background.spawn(poll_stores(client, watch, clock, interval_s))
-        else:
-            watch.no_such_endpoint()
-        ready = Ready(client, settings.ready_timeout_ms / 1000)
-        engine = build_engine(settings, client, threads, watch, background, clock)
+        ground = _ground(settings, upstream_url, clock, parts)
+        ready = Ready(ground.client, settings.ready_timeout_ms / 1000)
+        engine = build_engine(settings, ground)
         runner = _runner(settings, build_router(settings, engine, ready))
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings.http_address)
         return App(url, upstream_url, engine, ready, parts.pop_all())
     raise AssertionError("unreachable")
+
+
+def _ground(settings: Settings, upstream_url: str, clock: Clock, parts: AsyncExitStack) -> Ground:
+    """What the engine stands on; `parts` closes it again, the last made first."""
+    client = ThanosClient(upstream_url, _client_policy(settings))
+    parts.push_async_callback(client.close)
+    threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
+    parts.callback(threads.close)
+    store_api = open_store_api(settings, threads)
+    if store_api:
+        parts.push_async_callback(store_api.close)
+    background = Background(_MOST_BACKGROUND_TASKS)
+    parts.push_async_callback(background.close)
+    watch = StoreWatch(settings.stores_forget_ms)
+    if settings.stores_interval_ms:
+        interval_s = settings.stores_interval_ms / 1000
+        background.spawn(poll_stores(client, watch, clock, interval_s))
+    else:
+        watch.no_such_endpoint()
+    return Ground(client, store_api, threads, watch, background, clock)
 
 
 def _client_policy(settings: Settings) -> ClientPolicy:

@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
-from proxy.setting_values import SettingError, boolean
-from proxy.settings import WITHOUT_EFFECT, Settings, rows
+from proxy.idle_flags import WITHOUT_EFFECT
+from proxy.setting_values import SettingError, addresses, boolean, names
+from proxy.settings import Settings, rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["WITHOUT_EFFECT", "SettingError", "Settings", "load_settings", "rows"]
+
+
+_LISTS = (addresses, names)
 
 
 def load_settings(
@@ -66,11 +70,16 @@ def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
     parser.add_argument("--config.file", metavar="FILE", help="settings as TOML")
     for row in rows():
         text = f"{row['meaning']} [{row['default']}]"
-        _add_flag(parser, row["flag"], row["parse"] is boolean, text)
+        if row["parse"] in _LISTS:
+            dest = row["flag"]
+            parser.add_argument(f"--{dest}", dest=dest, action="append", metavar="VALUE", help=text)
+        else:
+            _add_flag(parser, row["flag"], row["parse"] is boolean, text)
     for flag in WITHOUT_EFFECT:
         _add_flag(parser, flag, switch=True, text=argparse.SUPPRESS)
     given = vars(parser.parse_args(list(arguments)))
-    return given, given.pop("config.file", "")
+    flat = {flag: ",".join(v) if isinstance(v, list) else v for flag, v in given.items()}
+    return flat, flat.pop("config.file", "")
 
 
 def _add_flag(parser: argparse.ArgumentParser, flag: str, switch: bool, text: str) -> None:
@@ -104,5 +113,11 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
         if isinstance(value, dict):
             pairs += _flatten(value, f"{prefix}{key}.")
         else:
-            pairs.append((prefix + key, str(value).lower() if isinstance(value, bool) else str(value)))
+            pairs.append((prefix + key, _as_text(value)))
     return pairs
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -37,6 +37,17 @@ class LimitError(QueryError):
     status = 422
 
 
+class TooManyRequestsError(QueryError):
+    """As many queries run and wait as may. `retry_after_s`: when there may be room again."""
+
+    error_type = "unavailable"
+    status = 429
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class QueryTimeoutError(QueryError):
     """The deadline passed. Thanos answers timeouts with 503 (`pkg/api/api.go`)."""
 

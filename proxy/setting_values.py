@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from proxy.codec.durations import parse_duration_ms
 
+_LAST_PORT = 65_535
+
 
 class SettingError(ValueError):
     """A setting that cannot be used; the text says which and why."""
@@ -16,6 +18,12 @@ def duration_ms(text: str) -> int:
     value = parse_duration_ms(text)
     if value is None or value < 0:
         raise ValueError("a duration such as 30s, 5m or 1h30m is expected")
+    return value
+
+
+def positive_duration_ms(text: str) -> int:
+    if not (value := duration_ms(text)):
+        raise ValueError("a duration above 0 is expected")
     return value
 
 
@@ -65,6 +73,22 @@ def url(text: str) -> str:
     if parts.username is not None:
         raise ValueError("an address without user and password is expected")
     return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A list: the flag may be given several times, or once with commas."""
+    return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", text) if part))
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """A list of `host:port`; the flag may be given several times."""
+    found = names(text)
+    for address in found:
+        host, _, port = address.rpartition(":")
+        is_number = port.isascii() and port.isdecimal()
+        if not host or "/" in host or not is_number or not 0 < int(port) <= _LAST_PORT:
+            raise ValueError("an address such as thanos-query:10901 is expected")
+    return found
 
 
 def log_format(text: str) -> str:

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.setting_values import (
+    addresses,
     boolean,
     count,
     duration_ms,
     level_name,
     log_format,
+    names,
     positive,
+    positive_duration_ms,
     share,
     signed_duration_ms,
     size_bytes,
@@ -176,6 +179,91 @@ class Settings:
         "cache.instant-life", "1m", duration_ms,
         "how long instant queries at a settled `time` are kept",
     )  # fmt: skip
+    grpc_addresses: tuple[str, ...] = setting(
+        "upstream.grpc-address", "", addresses,
+        "Thanos Query's gRPC address (host:port, repeatable); remote reads then use its StoreAPI",
+    )  # fmt: skip
+    grpc_max_message_bytes: int = setting(
+        "upstream.grpc-max-message-bytes", "128MB", size_bytes,
+        "the largest message of the StoreAPI (gRPC allows 4 MB by itself)",
+    )  # fmt: skip
+    grpc_tls: bool = setting("grpc-client-tls-secure", "false", boolean, "TLS to the gRPC addresses")
+    grpc_tls_ca: str = setting(
+        "grpc-client-tls-ca", "", str, "a file with the CAs to trust; default: the system's"
+    )
+    grpc_tls_cert: str = setting("grpc-client-tls-cert", "", str, "a file with a client certificate")
+    grpc_tls_key: str = setting("grpc-client-tls-key", "", str, "a file with its key")
+    grpc_server_name: str = setting(
+        "grpc-client-server-name", "", str, "the name that the server's certificate bears"
+    )
+    replica_labels: tuple[str, ...] = setting(
+        "upstream.replica-label", "", names,
+        "what tells replicas apart (repeatable); default: as Thanos Query's own flags say",
+    )  # fmt: skip
+    tenant_label: str = setting(
+        "upstream.tenant-label", "", str,
+        "the label that holds the tenant (reads over gRPC); default: as Thanos Query's flags say",
+    )  # fmt: skip
+    read_window_ms: int = setting(
+        "remote-read.window", "24h", positive_duration_ms,
+        "remote reads are cut and kept at multiples of it",
+    )  # fmt: skip
+    read_most_windows: int = setting(
+        "remote-read.max-windows", "400", positive, "a read of more windows is streamed as a whole"
+    )
+    read_memory_bytes: int = setting(
+        "remote-read.memory-bytes", "32MB", size_bytes,
+        "what one read may collect in memory; a larger one is streamed, not kept",
+    )  # fmt: skip
+    read_max_resolution_ms: int = setting(
+        "remote-read.max-source-resolution", "0s", duration_ms,
+        "the coarsest downsampled data that may stand for samples; 0 gives raw samples only",
+    )  # fmt: skip
+    read_partial_response: bool = setting(
+        "remote-read.partial-response", "false", boolean,
+        "answer although a store is away (remote read has no warnings)",
+    )  # fmt: skip
+    read_max_body_bytes: int = setting(
+        "remote-read.max-request-bytes", "32MB", size_bytes, "the largest request, uncompressed"
+    )
+    read_max_queries: int = setting(
+        "remote-read.max-queries", "100", positive, "queries in one request"
+    )
+    read_max_series: int = setting(
+        "remote-read.max-series", "1000000", positive, "series in the answer to one request"
+    )
+    read_max_samples: int = setting(
+        "remote-read.max-samples", "500000000", positive,
+        "samples in a streamed answer to one request",
+    )  # fmt: skip
+    read_max_plain_samples: int = setting(
+        "remote-read.max-plain-samples", "5000000", positive,
+        "samples in an answer of the type SAMPLES, which is put together in memory",
+    )  # fmt: skip
+    read_max_bytes: int = setting(
+        "remote-read.max-response-bytes", "16GB", size_bytes, "bytes of one answer"
+    )
+    read_frame_bytes: int = setting(
+        "remote-read.max-frame-bytes",
+        "8MB",
+        size_bytes,
+        "a frame of a streamed answer; Prometheus takes a series of two frames for two series",
+    )
+    read_max_stall_ms: int = setting(
+        "remote-read.max-stall", "1m", positive_duration_ms, "how long a reader may read nothing"
+    )
+    read_concurrency: int = setting(
+        "remote-read.max-concurrent", "20", positive, "remote reads answered at once"
+    )
+    read_tenant_concurrency: int = setting(
+        "remote-read.max-concurrent-per-tenant", "10", positive, "of them, for one tenant"
+    )
+    read_max_waiting: int = setting(
+        "remote-read.max-waiting", "200", count, "remote reads that wait for their turn"
+    )
+    read_max_wait_ms: int = setting(
+        "remote-read.max-wait", "30s", duration_ms, "how long they wait before they get a 429"
+    )
     tenant_header: str = setting(
         "query-frontend.tenant-header", "THANOS-TENANT", str, "the header that names the tenant"
     )
@@ -191,39 +279,6 @@ class Settings:
     )
     log_format: str = setting("log.format", "logfmt", log_format, "logfmt or json")
     log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
-
-
-WITHOUT_EFFECT = {
-    "query-range.request-downsampled": "Thanos Query is asked exactly what the client asks",
-    "query-range.partial-response": "the client's parameter and Thanos Query's default decide",
-    "labels.partial-response": "the client's parameter and Thanos Query's default decide",
-    "labels.default-time-range": "Thanos Query's default is kept",
-    "query-range.min-split-interval": "queries are cut at one interval",
-    "query-range.max-split-interval": "queries are cut at one interval",
-    "query-range.horizontal-shards": "queries are cut at one interval",
-    "labels.response-cache-config": "see cache.metadata-life",
-    "labels.response-cache-config-file": "see cache.metadata-life",
-    "labels.response-cache-max-freshness": "see cache.metadata-life",
-    "query-frontend.org-id-header": "name the header in cache.vary-headers",
-    "query-frontend.force-query-stats": "clients ask for stats themselves",
-    "query-frontend.slow-query-logs-user-header": "slow queries are logged without a user",
-    "request.logging-config": "see query-frontend.log-queries-longer-than",
-    "request.logging-config-file": "see query-frontend.log-queries-longer-than",
-    "tracing.config": "tracing headers travel on; thanoxy itself sends no spans",
-    "tracing.config-file": "tracing headers travel on; thanoxy itself sends no spans",
-    "query-frontend.downstream-tripper-config-file": "see the upstream.* settings",
-    "labels.split-interval": "label queries are not split",
-    "labels.max-query-parallelism": "label queries are not split",
-    "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",
-    "query.max-retries-per-request": "query-range.max-retries-per-request serves all",
-    "query-frontend.forward-header": "all headers travel on",
-    "query-frontend.vertical-shards": "queries are cut in time only",
-    "query-frontend.enable-x-functions": "what is not known here is passed on",
-    "enable-feature": "what is not known here is passed on",
-    "cache-compression-type": "answers are kept deflated",
-    "query-frontend.downstream-tripper-config": "see the upstream.* settings",
-}
-"""Flags of query-frontend that are understood and change nothing, with the reason."""
 
 
 def rows() -> list[dict[str, Any]]:

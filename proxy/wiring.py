@@ -10,6 +10,8 @@ from proxy.api.health import healthy, metrics
 from proxy.api.kept_whole import INSTANT_PATH, KeptWholeEndpoint, WholePolicy
 from proxy.api.passthrough import Passthrough
 from proxy.api.query_range import QueryRangeEndpoint
+from proxy.api.remote_read import PATH as READ_PATH
+from proxy.api.remote_read import RemoteReadEndpoint
 from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
@@ -20,17 +22,20 @@ from proxy.engine.whole_answers import WholeAnswers
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.range_plan import SplitPolicy
 from proxy.store.memory import MemoryStore
+from proxy.wiring_reads import build_reads, read_gate, read_limits
 
 if TYPE_CHECKING:
     from proxy.api.health import Ready
     from proxy.engine.answer_memo import Assembled
-    from proxy.engine.background import Background
     from proxy.engine.ports import Clock, UpstreamAnswer
+    from proxy.engine.remote_read import RemoteReads
+    from proxy.engine.samples_cache import SamplesCache
     from proxy.engine.threads import WorkerThreads
     from proxy.plan.holes import StoreWatch
     from proxy.plan.purge import Purge
     from proxy.settings import Settings
     from proxy.upstream.client import ThanosClient
+    from proxy.wiring_reads import Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +51,29 @@ class Engine:
     memo: AnswerMemo[Assembled]
     queries: RangeQueries
     whole: WholeAnswers
+    reads: RemoteReads
+    samples: SamplesCache
 
     def purge(self, wanted: Purge) -> int:
         """Remove kept pieces that match, and all remembered answers."""
         self.memo.clear()
         self.whole.clear()
         self.queries.forget_flights()
-        return self.cache.purge(wanted)
+        self.reads.forget_flights()
+        return self.samples.purge(wanted) + self.cache.purge(wanted)
 
 
-def build_engine(
-    settings: Settings,
-    client: ThanosClient,
-    threads: WorkerThreads,
-    watch: StoreWatch,
-    background: Background,
-    clock: Clock,
-) -> Engine:
+def build_engine(settings: Settings, ground: Ground) -> Engine:
     """All parts between the routes and the upstream.
 
     Raises:
         SettingError: the cache's configuration cannot be used.
     """
+    client, threads, clock, watch = ground.client, ground.threads, ground.clock, ground.watch
     config = read_cache_config(settings)
     store = MemoryStore(config.max_bytes, settings.max_extent_share)
     keep = _keep_policy(settings, config.life_ms)
-    cache = ResultsCache(store, watch, clock, threads, keep, background)
+    cache = ResultsCache(store, watch, clock, threads, keep, ground.background)
     split = SplitPolicy(
         settings.split_interval_ms,
         settings.max_splits,
@@ -82,6 +84,7 @@ def build_engine(
     whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
         settings.memo_bytes, max(settings.metadata_life_ms, settings.instant_life_ms)
     )
+    reads, samples = build_reads(settings, ground, store, keep, vary_names(settings))
     return Engine(
         client=client,
         threads=threads,
@@ -92,6 +95,8 @@ def build_engine(
         memo=AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
         queries=RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),
         whole=WholeAnswers(whole_memo, watch, clock, settings.short_life_ms),
+        reads=reads,
+        samples=samples,
     )
 
 
@@ -138,12 +143,21 @@ def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
         settings.tenant_header.lower(),
         respond,
     )
+    reads = RemoteReadEndpoint(
+        engine.reads,
+        read_gate(settings),
+        engine.threads,
+        respond,
+        read_limits(settings),
+        settings.tenant_header,
+    )
     routes = {
         "/api/v1/query_range": route("query_range", "GET POST", query_range),
         INSTANT_PATH: route("query", "GET POST", kept_whole),
         "/api/v1/labels": route("labels", "GET POST", kept_whole),
         LABEL_VALUES_ROUTE: route("label_values", "GET", kept_whole),
         "/api/v1/series": route("series", "GET POST", kept_whole),
+        READ_PATH: route("remote_read", "GET HEAD POST PUT", reads),
         "/api/v1/admin/thanoxy/purge": route("purge", "POST", purge),
         "/-/healthy": route("healthy", "GET HEAD", healthy),
         "/-/ready": route("ready", "GET HEAD", ready),

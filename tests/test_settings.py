@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from proxy.settings import WITHOUT_EFFECT, Settings, rows
+from proxy.idle_flags import WITHOUT_EFFECT
+from proxy.settings import Settings, rows
 
 UNITS = {"ms": "duration", "bytes": "size"}
 

@@ -21,7 +21,7 @@ from proxy.codec.matrix_text import (
     text_bytes,
 )
 from proxy.engine.answer_memo import Assembled
-from proxy.errors import QueryError, UpstreamAnswerError
+from proxy.errors import QueryError, TooManyRequestsError, UpstreamAnswerError
 from proxy.model.piece import Piece, SeriesList
 
 if TYPE_CHECKING:
@@ -75,9 +75,16 @@ def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
         return web.Response(
             status=error.answer_status, body=error.body, headers=CIMultiDict(error.headers)
         )
-    headers = {**policy.headers(), "Cache-Control": "no-store"}
+    headers = {**policy.headers(), "Cache-Control": "no-store", **retry_after(error)}
     body = error_body(error.error_type, str(error))
     return web.Response(status=error.status, body=body, headers=headers)
+
+
+def retry_after(error: QueryError) -> dict[str, str]:
+    """The header that says when to come again, for errors that know."""
+    if isinstance(error, TooManyRequestsError):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {}
 
 
 def accepts_gzip(request: web.BaseRequest) -> bool:

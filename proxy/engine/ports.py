@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from proxy.model.chunks import ChunkBatch
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
     from proxy.model.query import CallerHeaders
+    from proxy.model.read_query import SampleAsk
     from proxy.plan.holes import Store
 
 T = TypeVar("T")
@@ -122,3 +124,23 @@ class Clock(Protocol):
     def monotonic_ms(self) -> int:
         """Milliseconds since some moment: to tell how long something is kept."""
         ...
+
+
+class SampleSource(Protocol):
+    """Where raw samples come from."""
+
+    def series(self, ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+        """All series that match, in order of their labels, some at a time.
+
+        Chunks of one series may overlap (replicas) and reach beyond the times that were asked.
+        Closing the generator ends the fetch. Raises `QueryError`s.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Some series. `is_complete`: False when a part of the data may be missing, as a warning says."""
+
+    series: ChunkBatch
+    is_complete: bool = True

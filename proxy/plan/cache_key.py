@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VERSION = b"\x01"
 """Changes whenever the meaning of what is kept changes."""
+_KIND_BYTES = 5
+"""The kinds of pieces have names of one length: `range` and `reads`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ def range_key(caller: Sequence[str], expr: str, step_ms: int, phase_ms: int, for
 def answer_key(caller: Sequence[str], path: str, form: Form) -> CacheKey:
     """The key of an answer that is kept whole (labels, label values, series, instant queries)."""
     return _key(b"answer", [*caller, path, *_form_fields(form)])
+
+
+def samples_key(caller: Sequence[str], fields: Iterable[str]) -> CacheKey:
+    """The key of raw samples; `fields` say which series, from where, and how they were chosen."""
+    return _key(b"reads", [*caller, *fields])
 
 
 def vary_fields(headers: Iterable[tuple[str, str]], names: Sequence[str]) -> tuple[str, ...]:
@@ -72,8 +79,8 @@ def _prefixed(text: str) -> bytes:
 
 
 def vary_values(full_key: bytes, count: int) -> list[str]:
-    """The first `count` fields of a key: what `vary_fields` gave when it was made."""
-    at = full_key.index(b"range") + len(b"range")
+    """The first `count` fields of a piece's key: what `vary_fields` gave when it was made."""
+    at = len(VERSION) + _KIND_BYTES
     values = []
     for _ in range(count):
         length = int.from_bytes(full_key[at : at + 4], "big")

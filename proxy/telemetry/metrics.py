@@ -97,3 +97,27 @@ STORES_AWAY = Gauge(
     "Kinds of store that Thanos Query has lost.",
     registry=REGISTRY,
 )
+READ_QUERIES = Counter(
+    "thanoxy_remote_read_queries_total",
+    "Queries of remote reads, by the type of their answer.",
+    ["type"],
+    registry=REGISTRY,
+)
+READ_SERIES = Counter(
+    "thanoxy_remote_read_series_total",
+    "Series in answers to remote reads.",
+    ["type"],
+    registry=REGISTRY,
+)
+READ_CHUNKS = Counter(
+    "thanoxy_remote_read_chunks_total", "Chunks that answers were made of.", ["type"], registry=REGISTRY
+)
+READ_SAMPLES = Counter(
+    "thanoxy_remote_read_samples_total", "Samples in answers.", ["type"], registry=REGISTRY
+)
+READ_BYTES = Counter(
+    "thanoxy_remote_read_sent_bytes_total", "Bytes of answers, as sent.", ["type"], registry=REGISTRY
+)
+READS_WAITING = Gauge(
+    "thanoxy_remote_reads_waiting", "Remote reads that wait for their turn.", registry=REGISTRY
+)

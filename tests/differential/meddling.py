@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from proxy.engine.ports import Clock
-    from proxy.model.extent import Extent, ExtentId, Kept
+    from proxy.model.extent import AnyPiece, Extent, ExtentId, Kept
     from proxy.wiring import Engine
     from tests.differential.asking import Server
     from tests.differential.clock import MovedClock
@@ -40,10 +40,10 @@ class Held:
         if self.engine.watch.is_watched and stores is not None:
             self.engine.watch.look(began_ms, self.clock.monotonic_ms(), stores)
 
-    def extents(self) -> list[tuple[ExtentId, Extent]]:
-        found: list[tuple[ExtentId, Extent]] = []
+    def extents(self) -> list[tuple[ExtentId, Extent[AnyPiece]]]:
+        found: list[tuple[ExtentId, Extent[AnyPiece]]] = []
 
-        def look(extent_id: ExtentId, extent: Extent) -> bool:
+        def look(extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
             found.append((extent_id, extent))
             return False
 
@@ -69,7 +69,7 @@ def expire(chance: random.Random, held: Held) -> None:
     share = chance.choice([0.2, 0.5])
     clock: Clock = held.clock
 
-    def aged(one: Kept) -> Kept:
+    def aged(one: Kept[AnyPiece]) -> Kept[AnyPiece]:
         is_over = chance.random() < share
         return dataclasses.replace(one, expires_ms=clock.monotonic_ms()) if is_over else one
 
@@ -88,7 +88,10 @@ def forget_answers(chance: random.Random, held: Held) -> None:
 
 
 def rewrite(
-    held: Held, extent_id: ExtentId, extent: Extent, change: Callable[[Kept], Kept | None]
+    held: Held,
+    extent_id: ExtentId,
+    extent: Extent[AnyPiece],
+    change: Callable[[Kept[AnyPiece]], Kept[AnyPiece] | None],
 ) -> None:
     changed = [new for one in extent.kept if (new := change(one)) is not None]
     if changed:

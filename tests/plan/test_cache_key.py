@@ -17,6 +17,7 @@ from proxy.plan.cache_key import (
     CacheKey,
     answer_key,
     range_key,
+    samples_key,
     vary_fields,
     vary_values,
 )
@@ -232,6 +233,28 @@ def test_the_fields_of_the_asker_are_read_back_from_a_key() -> None:
     fields = vary_fields([("THANOS-TENANT", "range"), ("Cookie", "ü")], NAMES)
     key = range_key(fields, "range", 1, 0, ())
     assert tuple(vary_values(key.full, len(NAMES))) == fields
+
+
+@given(st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=3))
+def test_the_fields_of_the_asker_are_read_back_from_every_kind_of_piece(
+    caller: list[str], others: list[str]
+) -> None:
+    pieces = (samples_key(caller, others), range_key(caller, "reads", 1, 0, ()))
+    assert [vary_values(key.full, len(caller)) for key in pieces] == [caller, caller]
+
+
+@given(st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=3))
+def test_raw_samples_never_share_a_key_with_anything_else(caller: list[str], others: list[str]) -> None:
+    samples = samples_key(caller, others)
+    ranges = [range_key([*caller, *others[:-1]], *others[-1:], 1, 0, ())] if others else []
+    answers = [answer_key([*caller, *others], "", ()), answer_key(caller, "".join(others), ())]
+    assert samples.full not in {key.full for key in (*ranges, *answers)}
+    assert samples.full.startswith(VERSION)
+
+
+def test_the_fields_of_raw_samples_cannot_pass_for_each_other() -> None:
+    keys = [samples_key((), fields) for fields in (["a", "b"], ["ab"], ["a", "b", ""], ["b", "a"])]
+    assert len({key.full for key in keys}) == len({key.name for key in keys}) == len(keys)
 
 
 def test_the_same_name_for_another_full_key_is_no_equality() -> None:

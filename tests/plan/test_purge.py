@@ -8,7 +8,7 @@ import pytest
 
 from proxy.model.extent import Extent
 from proxy.model.grid import Grid
-from proxy.plan.cache_key import range_key, vary_fields
+from proxy.plan.cache_key import range_key, samples_key, vary_fields
 from proxy.plan.purge import Purge, matches
 from tests.pieces import kept, piece_of
 
@@ -65,3 +65,24 @@ def test_an_expression_that_reads_nothing_matches_no_metric() -> None:
 def test_who_named_no_tenant_is_of_no_tenant() -> None:
     anonymous = extent(None, [(0, 1)], None)
     assert not matches(anonymous, Purge(NAMES, tenant=("thanos-tenant", "team-a")))
+
+
+@pytest.mark.parametrize(
+    ("purge", "expected"),
+    [
+        (Purge(NAMES, tenant=("thanos-tenant", "team-a")), True),
+        (Purge(NAMES, tenant=("thanos-tenant", "team-b")), False),
+        (Purge(NAMES, tenant=("authorization", "Bearer a")), True),
+        (Purge(NAMES, tenant=("authorization", "Bearer b")), False),
+        (Purge(reads=(0, 99)), False),
+        (Purge(reads=(0, 100)), True),
+        (Purge(metric="up"), True),
+        (Purge(metric="down"), False),
+    ],
+    ids=str,
+)
+def test_raw_samples_are_purged_by_the_same_members(purge: Purge, expected: bool) -> None:
+    headers = [("Authorization", "Bearer a"), ("THANOS-TENANT", "team-a")]
+    key = samples_key(vary_fields(headers, NAMES), ["range", "grpc", "up"])
+    piece = dataclasses.replace(kept(piece_of({}, Grid(0, 1000, 1))), reads=(100, 200))
+    assert matches(Extent(key.full, frozenset({"up"}), (piece,)), purge) is expected

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.config import load_settings
-from proxy.settings import WITHOUT_EFFECT, rows
+from proxy.idle_flags import WITHOUT_EFFECT
+from proxy.settings import rows
 from scripts.settings_table import README, main, stale_tables, tables, with_tables
 
 if TYPE_CHECKING:

@@ -1,0 +1,237 @@
+"""The story of a remote read: look up what is kept, fetch the rest by windows of time, weave.
+
+What is too large to keep is not collected at all: it is streamed through, some series at a time, and
+the reader's pace is the source's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.codec.chunk_batches import EMPTY, sample_counts, stack
+from proxy.codec.clip import clip
+from proxy.codec.join_chunks import concatenate
+from proxy.codec.overlaps import deal_out
+from proxy.codec.replicas import deduplicate
+from proxy.codec.series_slices import slices
+from proxy.engine.fan_out import fan_out
+from proxy.engine.flights import Flights, Share
+from proxy.engine.kept_pieces import Fetched, indices
+from proxy.engine.large_reads import LargeReads
+from proxy.model.grid import Grid
+from proxy.plan.aggregates import Lane, lane_of
+from proxy.plan.partition import Run, coalesced, without
+from proxy.plan.read_plan import COUNTER_FUNCTIONS, ReadPlan, ReadPolicy, plan_read
+from proxy.telemetry.metrics import NOT_KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from proxy.engine.ports import Clock, SampleSource, Threads
+    from proxy.engine.readers import Readers
+    from proxy.engine.samples_cache import SamplesCache
+    from proxy.model.chunks import ChunkBatch
+    from proxy.model.query import CallerHeaders
+    from proxy.model.read_query import ReadQuery, SampleAsk
+
+_AT_ONCE_SAMPLES = 1 << 18
+"""Samples that are decoded together, where they must be: enough for columns, not for trouble."""
+_AT_ONCE_BYTES = 1 << 21
+"""Chunk bytes that are woven and sent together."""
+
+
+class MustBeWholeError(Exception):
+    """A read that cannot be put together from windows: it is asked as a whole, and not kept.
+
+    Either what was fetched exceeds its memory, or it holds overlapping replicas of a counter: Thanos
+    raises the replica that it turns to, so what it gives for one window does not fit the next.
+    """
+
+
+@dataclass(slots=True)
+class Budget:
+    """The memory that a read may fill with what it fetches."""
+
+    left_bytes: int
+
+    def take(self, size_bytes: int) -> None:
+        self.left_bytes -= size_bytes
+        if self.left_bytes < 0:
+            raise MustBeWholeError("too_large")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is at hand of the milliseconds `run`; `series` may reach further when not `is_exact`."""
+
+    run: Run
+    series: ChunkBatch
+    is_exact: bool
+
+
+class RemoteReads:
+    """Answers remote reads from kept samples and from a source."""
+
+    def __init__(
+        self,
+        source: SampleSource,
+        cache: SamplesCache,
+        threads: Threads,
+        clock: Clock,
+        policy: ReadPolicy,
+        readers: Readers,
+    ) -> None:
+        self._source = source
+        self._cache = cache
+        self._threads = threads
+        self._clock = clock
+        self._policy = policy
+        self._readers = readers
+        self._flights: Flights[ChunkBatch] = Flights()
+        self._large = LargeReads()
+
+    def forget_flights(self) -> None:
+        """Let nobody else join what is being fetched, after a purge."""
+        self._flights.forget()
+
+    async def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+        """The series that match, in order of their labels, some at a time.
+
+        Chunks are in order of time, do not overlap and hold no sample outside of the query's times.
+
+        Raises:
+            QueryError: a fetch failed; before the first series unless the answer is streamed.
+        """
+        plan = plan_read(query, self._policy, await self._readers.of(caller))
+        parts = await self._parts(plan, caller)
+        woven = self._streamed(plan, caller) if parts is None else self._woven(parts)
+        async with aclosing(woven) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def _parts(self, plan: ReadPlan, caller: CallerHeaders) -> list[Part] | None:
+        """All that answers a plan, in time order; None when it is too large to be collected."""
+        now_ms = self._clock.monotonic_ms()
+        if plan.key is None or self._large.is_known(plan.key.full, plan.span.steps, now_ms):
+            return None
+        hits = self._cache.lookup(plan)
+        gaps = coalesced(without([Run(*indices(plan.span))], [hit.run for hit in hits]))
+        hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
+        try:
+            parts = await self._fetch(plan, gaps, caller)
+        except MustBeWholeError as error:
+            NOT_KEPT.labels(str(error)).inc()
+            self._large.note(plan.key.full, plan.span.steps, now_ms)
+            return None
+        for hit in hits:
+            is_exact = hit.run.steps == hit.piece.grid.steps
+            parts.append(Part(hit.run, hit.piece.batch, is_exact))
+        return sorted(parts, key=lambda part: part.run)
+
+    async def _fetch(self, plan: ReadPlan, gaps: list[Run], caller: CallerHeaders) -> list[Part]:
+        """Bring the gaps by windows, each in a flight that others may share."""
+        if not gaps or plan.key is None:
+            return []
+        gate = asyncio.Semaphore(self._policy.parallelism)
+        budget = Budget(self._policy.memory_bytes)
+
+        async def fly(run: Run) -> ChunkBatch:
+            async with gate:
+                return await self._collect(plan, run, caller, budget)
+
+        shares = self._flights.cover(plan.key.full, gaps, plan.windows, fly)
+        try:
+            brought = await fan_out(Share.join, shares, len(shares))
+        finally:
+            for share in shares:
+                share.leave()
+        return [
+            Part(share.run, series, share.run == share.flown)
+            for share, series in zip(shares, brought, strict=True)
+        ]
+
+    async def _collect(
+        self, plan: ReadPlan, run: Run, caller: CallerHeaders, budget: Budget
+    ) -> ChunkBatch:
+        """The series of one window, in memory, and kept where they may be."""
+        began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
+        batches, is_complete = [], True
+        async with aclosing(self._settled(plan.ask_for(run), caller, is_whole=False)) as settled:
+            async for series, is_whole in settled:
+                budget.take(series.size_bytes)
+                batches.append(series)
+                is_complete = is_complete and is_whole
+        series = stack(batches)
+        if is_complete:
+            grid = Grid(run.first, 1, run.steps)
+            fetched = Fetched(grid, began_wall_ms, began_ms, self._clock.monotonic_ms())
+            await self._cache.keep(plan, fetched, series)
+        else:
+            NOT_KEPT.labels("no_store").inc()
+        return series
+
+    async def _streamed(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+        """The whole answer as it comes, from one request."""
+        async with aclosing(self._settled(plan.ask, caller, is_whole=True)) as settled:
+            async for series, _ in settled:
+                yield series
+
+    async def _settled(
+        self, ask: SampleAsk, caller: CallerHeaders, is_whole: bool
+    ) -> AsyncGenerator[tuple[ChunkBatch, bool]]:
+        """What the source answers, replicas folded and times clipped; and whether nothing lacks.
+
+        Raises:
+            MustBeWholeError: unless `is_whole`, when the ask is for a part of what is read.
+        """
+        waiting: list[ChunkBatch] = []
+        samples = 0
+        is_complete = True
+        async with aclosing(self._source.series(ask, caller)) as batches:
+            async for batch in batches:
+                is_complete = is_complete and batch.is_complete
+                waiting.append(batch.series)
+                samples += int(sample_counts(batch.series.chunks).sum())
+                if samples >= _AT_ONCE_SAMPLES:
+                    yield await self._settle(waiting, ask, is_whole), is_complete
+                    waiting, samples = [], 0
+        yield await self._settle(waiting, ask, is_whole), is_complete
+
+    async def _settle(self, batches: list[ChunkBatch], ask: SampleAsk, is_whole: bool) -> ChunkBatch:
+        is_counter = ask.func in COUNTER_FUNCTIONS
+        between_ms = ask.first_ms, ask.last_ms
+
+        def settle(parts: list[ChunkBatch]) -> ChunkBatch:
+            series = stack(parts)
+            if not is_whole and lane_of(ask.func) is Lane.COUNTER and _has_replicas(series):
+                raise MustBeWholeError("replicas_of_counter")
+            return clip(deduplicate(series, is_counter, not ask.is_chain, between_ms), *between_ms)
+
+        size_bytes = sum(len(batch.chunks.data) for batch in batches)
+        return await self._threads.run(settle, batches, size_bytes)
+
+    async def _woven(self, parts: list[Part]) -> AsyncGenerator[ChunkBatch]:
+        """Parts that follow each other in time as one answer, some series at a time."""
+
+        def weave(portion: list[ChunkBatch]) -> ChunkBatch:
+            return concatenate(
+                [
+                    series if part.is_exact else clip(series, part.run.first, part.run.end - 1)
+                    for part, series in zip(parts, portion, strict=True)
+                ]
+            )
+
+        for portion in slices([part.series for part in parts], _AT_ONCE_BYTES):
+            size_bytes = sum(len(series.chunks.data) for series in portion)
+            yield await self._threads.run(weave, portion, size_bytes)
+        if not parts:
+            yield EMPTY
+
+
+def _has_replicas(series: ChunkBatch) -> bool:
+    """Whether chunks overlap, or are those of a downsampled counter, which go on from each other."""
+    dealt = deal_out(series)
+    return dealt is not None and bool(dealt.rows.size)

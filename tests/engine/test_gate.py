@@ -1,0 +1,261 @@
+"""Who is let in, who waits, who is sent away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxy.engine.gate import Gate, GatePolicy
+from proxy.errors import TooManyRequestsError
+from proxy.telemetry.metrics import READS_WAITING, REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def gate(running: int = 2, tenant: int = 2, waiting: int = 10, wait_ms: int = 5000) -> Gate:
+    return Gate(GatePolicy(running, tenant, waiting, wait_ms))
+
+
+@dataclass(eq=False)
+class Visit:
+    """Somebody who wants to enter, and stays until told to leave."""
+
+    gate: Gate
+    tenant: str
+    log: list[str]
+    name: str
+    may_leave: asyncio.Event = field(default_factory=asyncio.Event)
+    is_inside: bool = False
+    task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        async with self.gate.enter(self.tenant):
+            self.is_inside = True
+            self.log.append(self.name)
+            await self.may_leave.wait()
+        self.is_inside = False
+
+    async def leave(self) -> None:
+        self.may_leave.set()
+        assert self.task
+        await self.task
+        await turns()
+
+    async def give_up(self) -> None:
+        assert self.task
+        self.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self.task
+        await turns()
+
+    async def refusal(self) -> TooManyRequestsError:
+        assert self.task
+        with pytest.raises(TooManyRequestsError) as raised:
+            await self.task
+        return raised.value
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+class Scene:
+    """Visits to one gate; `log` has their names in the order in which they came in."""
+
+    def __init__(self, visited: Gate) -> None:
+        self.gate = visited
+        self.log: list[str] = []
+        self.visits: list[Visit] = []
+
+    async def comes(self, name: str) -> Visit:
+        """The name's first letter is the tenant."""
+        visit = Visit(self.gate, name[0], self.log, name)
+        visit.task = asyncio.create_task(visit.run())
+        self.visits.append(visit)
+        await turns()
+        return visit
+
+    @property
+    def inside(self) -> set[str]:
+        return {visit.name for visit in self.visits if visit.is_inside}
+
+
+@asynccontextmanager
+async def scene(visited: Gate) -> AsyncIterator[Scene]:
+    made = Scene(visited)
+    yield made
+    for visit in made.visits:
+        visit.may_leave.set()
+    await asyncio.gather(*(v.task for v in made.visits if v.task), return_exceptions=True)
+    assert REGISTRY.get_sample_value("thanoxy_remote_reads_waiting") == 0
+    assert not visited._running
+    assert not visited._waiters
+
+
+async def test_as_many_as_may_run_at_once_and_the_next_in_turn() -> None:
+    async with scene(gate()) as s:
+        first, second = await s.comes("a1"), await s.comes("b1")
+        for name in ("c1", "d1", "e1"):
+            await s.comes(name)
+        assert s.inside == {"a1", "b1"}
+        assert REGISTRY.get_sample_value("thanoxy_remote_reads_waiting") == 3
+        await second.leave()
+        assert s.inside == {"a1", "c1"}
+        await first.leave()
+        assert s.inside == {"c1", "d1"}
+        assert s.log == ["a1", "b1", "c1", "d1"]
+
+
+async def test_a_tenant_that_has_its_share_waits_while_others_pass() -> None:
+    async with scene(gate(running=3, tenant=1)) as s:
+        first = await s.comes("a1")
+        await s.comes("a2")
+        await s.comes("b1")
+        assert s.inside == {"a1", "b1"}
+        await first.leave()
+        assert s.inside == {"a2", "b1"}
+
+
+async def test_who_runs_least_is_let_in_first() -> None:
+    async with scene(gate(running=3, tenant=3)) as s:
+        runs = [await s.comes(name) for name in ("a1", "a2", "b1")]
+        for name in ("a3", "a4", "b2", "c1"):
+            await s.comes(name)
+        await runs[1].leave()
+        assert s.inside == {"a1", "b1", "c1"}
+        await runs[0].leave()
+        assert s.inside == {"b1", "c1", "a3"}
+
+
+async def test_a_failure_inside_gives_the_place_back() -> None:
+    visited = gate(running=1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            async with visited.enter("a"):
+                raise ZeroDivisionError
+    async with visited.enter("a"):
+        pass
+
+
+async def test_who_gives_up_waiting_leaves_no_trace() -> None:
+    async with scene(gate(running=1)) as s:
+        first = await s.comes("a1")
+        gone = await s.comes("b1")
+        await s.comes("c1")
+        await gone.give_up()
+        await first.leave()
+        assert s.inside == {"c1"}
+
+
+@pytest.mark.parametrize("is_given_first", [True, False])
+async def test_a_place_that_came_too_late_goes_to_the_next(is_given_first: bool) -> None:
+    """The place is given and the wait is cancelled in the same turn of the loop."""
+    async with scene(gate(running=1)) as s, AsyncExitStack() as inside:
+        await inside.enter_async_context(s.gate.enter("a"))
+        gone = await s.comes("b1")
+        await s.comes("c1")
+        assert gone.task
+        if is_given_first:
+            await inside.aclose()  # takes no turn of the loop
+            gone.task.cancel()
+        else:
+            gone.task.cancel()
+            await inside.aclose()
+        await turns()
+        assert gone.task.cancelled()
+        assert s.inside == {"c1"}
+
+
+async def test_a_wait_that_is_too_long_ends_with_429() -> None:
+    async with scene(gate(running=1, tenant=1, wait_ms=20)) as s:
+        first = await s.comes("a1")
+        refusal = await (await s.comes("b1")).refusal()
+        assert refusal.status == 429
+        assert refusal.retry_after_s == 1
+        assert str(refusal) == (
+            "too many remote reads: 1 may run at once (--remote-read.max-concurrent), 1 of one tenant "
+            "(--remote-read.max-concurrent-per-tenant), and no turn came within 20 ms"
+        )
+        await first.leave()
+        await s.comes("c1")
+        assert s.inside == {"c1"}
+
+
+@pytest.mark.parametrize(("wait_ms", "retry_after_s"), [(0, 1), (1000, 1), (1001, 2), (30_000, 30)])
+async def test_who_is_sent_away_hears_when_to_come_again(wait_ms: int, retry_after_s: int) -> None:
+    async with scene(gate(running=1, waiting=0, wait_ms=wait_ms)) as s:
+        await s.comes("a1")
+        refusal = await (await s.comes("b1")).refusal()
+        assert refusal.retry_after_s == retry_after_s
+        assert "0 wait already (--remote-read.max-waiting)" in str(refusal)
+
+
+async def test_a_tenant_cannot_fill_the_waiting_places_against_others() -> None:
+    async with scene(gate(running=1, waiting=4)) as s:
+        first = await s.comes("a1")
+        waiting = {name: await s.comes(name) for name in ("a2", "a3", "a4", "a5")}
+        assert "4 wait already" in str(await (await s.comes("a6")).refusal())
+        for name in ("b1", "b2"):
+            await s.comes(name)
+        assert "others came who have fewer" in str(await waiting["a5"].refusal())
+        assert "others came who have fewer" in str(await waiting["a4"].refusal())
+        assert "4 wait already" in str(await (await s.comes("b3")).refusal())
+        await first.leave()
+        assert s.inside == {"a2"}
+
+
+async def test_one_who_is_sent_away_while_it_gives_up_is_no_lost_error() -> None:
+    async with scene(gate(running=1, waiting=2)) as s:
+        await s.comes("a1")
+        await s.comes("a2")
+        gone = await s.comes("a3")
+        newcomer = Visit(s.gate, "b", s.log, "b1")
+        newcomer.task = asyncio.create_task(newcomer.run())
+        s.visits.append(newcomer)
+        assert gone.task
+        gone.task.cancel()
+        await turns()
+        assert gone.task.cancelled()
+        assert [waiter.tenant for waiter in s.gate._waiters] == ["a", "b"]
+
+
+async def test_no_more_run_than_may_whatever_happens() -> None:
+    """Many come, leave and give up; counted is who is inside."""
+    visited = gate(running=4, tenant=2, waiting=20, wait_ms=30)
+    inside: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+
+    async def visit(number: int) -> None:
+        tenant = "abc"[number % 3]
+        try:
+            async with asyncio.timeout(0.001 * (number % 70)), visited.enter(tenant):
+                inside[tenant] += 1
+                assert inside.total() <= 4
+                assert inside[tenant] <= 2
+                try:
+                    await asyncio.sleep(0.001 * (number % 5))
+                finally:
+                    inside[tenant] -= 1
+                outcomes["done"] += 1
+        except TooManyRequestsError:
+            outcomes["refused"] += 1
+        except TimeoutError:
+            outcomes["gave up"] += 1
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(300):
+            group.create_task(visit(number))
+            if number % 10 == 0:
+                await asyncio.sleep(0.002)
+    assert outcomes.total() == 300
+    assert min(outcomes["done"], outcomes["refused"], outcomes["gave up"]) > 5
+    assert not visited._running
+    assert not visited._waiters
+    assert READS_WAITING._value.get() == 0

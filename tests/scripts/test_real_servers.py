@@ -1,0 +1,55 @@
+"""Where the binaries of real servers are kept, and how a file of this repository is built into one."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.real_servers import SERVERS, RealServer, place_own_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERVER = RealServer("example.org/some/module", "v1.2.3", "one,two", ("command",))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> RealServer:
+    source = tmp_path / "mine.go"
+    source.write_text("package main\n")
+    return dataclasses.replace(SERVER, commands=("mine",), own_source=source)
+
+
+def test_binaries_are_kept_by_module_version_and_tags() -> None:
+    assert SERVER.folder.name == "module-v1.2.3-one-two"
+
+
+def test_a_command_of_one_s_own_is_built_anew_when_its_source_changes(own: RealServer) -> None:
+    assert own.own_source is not None
+    before = own.folder
+    own.own_source.write_text("package main // changed\n")
+    assert own.folder != before != SERVER.folder
+    assert own.folder.name.startswith("mine-")
+
+
+def test_a_source_of_one_s_own_stands_among_the_module_s_commands(
+    own: RealServer, tmp_path: Path
+) -> None:
+    place_own_source(own, tmp_path / "source")
+    assert (tmp_path / "source/cmd/mine/main.go").read_text() == "package main\n"
+
+
+def test_a_module_without_one_is_left_alone(tmp_path: Path) -> None:
+    place_own_source(SERVER, tmp_path / "source")
+    assert not (tmp_path / "source").exists()
+
+
+def test_every_command_has_one_server_and_every_source_is_there() -> None:
+    commands = [command for server in SERVERS.values() for command in server.commands]
+    assert len(set(commands)) == len(commands)
+    for server in SERVERS.values():
+        if server.own_source is not None:
+            assert server.own_source.exists()
+            assert server.commands == (server.own_source.stem,)
