@@ -16,10 +16,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit check format fuzz bench coverage requirements wheel clean FORCE
+.PHONY: help run demo test unit check format fuzz bench bench-peers bench-growth coverage requirements wheel clean FORCE
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings: LISTEN=$(LISTEN)  PYTHON=$(PYTHON)  ARGS='more flags for thanoxy or pytest'"
 
@@ -63,6 +63,13 @@ bench: $(VENV)/.test ## every stage by itself, in ns a point; saved, COMPARE=000
 	$(PY) -m pytest benchmarks/stages -o faulthandler_timeout=0 --benchmark-autosave \
 	  $(if $(COMPARE),--benchmark-compare=$(COMPARE),--benchmark-quiet) $(ARGS)
 	$(PY) -m benchmarks.table $(if $(COMPARE),--against=$(COMPARE))
+
+bench-peers: $(VENV)/.test ## thanoxy and its peers in turns on a real Thanos; a short run: ARGS=--quick
+	$(PY) scripts/real_servers.py thanos cortex prometheus shim
+	$(PY) -m benchmarks.peers $(ARGS)
+
+bench-growth: $(VENV)/.test ## how costs grow with points, clients and the cache; ARGS=--quick
+	$(PY) -m benchmarks.growth $(ARGS)
 
 coverage: $(VENV)/.test ## all tests, with the lines and branches that none of them reached
 	$(PY) scripts/real_servers.py thanos

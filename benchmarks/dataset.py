@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.selectors import SERIES, labels_of
 from scripts.real_servers import cache_home
 from tests.thanos.cluster import ThanosCluster
 from tests.thanos.series import RawSeries, float_series
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SERIES = 1_200
 DAYS = 8
 SCRAPE_MS = 60_000
 DAY_MS = 86_400_000
@@ -33,22 +33,11 @@ def folder() -> Path:
 
 
 def bench_series(end_ms: int) -> list[RawSeries]:
-    """`bench_value{instance, group}`: group `g<n>` holds the 40 instances with number mod 30 = n."""
+    """`bench_value{instance, group, part, …}`; a group is every thirtieth instance."""
     random = np.random.default_rng(7)
     times = np.arange(end_ms - DAYS * DAY_MS, end_ms, SCRAPE_MS, dtype=np.int64)
     return [
-        float_series(
-            {
-                "__name__": "bench_value",
-                "cluster": "eu-west-1",
-                "group": f"g{number % 30:02d}",
-                "instance": f"10.0.{number // 250}.{number % 250}:9100",
-                "job": "node",
-                "part": "wide" if number < 1_000 else "rest",
-            },
-            times,
-            random.random(len(times)) * 100,
-        )
+        float_series(labels_of(number), times, random.random(len(times)) * 100)
         for number in range(SERIES)
     ]
 

@@ -1,195 +1,146 @@
 """thanoxy, `thanos query-frontend` and the Cortex query-frontend on the same Thanos, in turns.
 
-    python -m benchmarks.peers [--rounds 5] [--peer NAME=URL …] [--json FILE]
+    python -m benchmarks.peers [--quick] [--rounds 5] [--peer NAME=URL …] [--only SECTION …]
 
-All peers take turns within each round, so that a machine that drifts hurts all alike. Workloads:
-four sizes cold and warm; a dashboard that slides with time; zooming in and out; labels. For each:
-medians, p99, ratios to thanoxy, requests a core second, processor time, and what was asked of
-Thanos (bytes are counted by a small relay in between). A round's query is new to all of them when
-it is cold: it differs by an ignored parameter.
+All peers take turns at every request, so that a machine that drifts hurts all alike, and each asks
+Thanos through a relay of its own that counts. The run is saved as `.benchmarks/peers-<n>.json`;
+`python -m benchmarks.report` makes the tables of docs/benchmarks.md from it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import statistics
-import time
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.cold import query_path
-from benchmarks.dataset import DAY_MS, bench_thanos
-from benchmarks.relay import Relay
-from benchmarks.servers import (
-    Client,
-    Cortex,
-    Other,
-    QueryFrontend,
-    Server,
-    Thanoxy,
-    requests_per_core_second,
-)
-from benchmarks.warm import WORKLOADS
+from benchmarks.crowd import crowds
+from benchmarks.dataset import bench_thanos
+from benchmarks.machine import Progress, end_on_sigterm, this_machine
+from benchmarks.marks import marks
+from benchmarks.measure import memory, take_turns, throughput
+from benchmarks.participants import start_peers
+from benchmarks.reads import reads
+from benchmarks.results import PeersRun, save
+from benchmarks.tables import rows_text
+from benchmarks.users import many_users
+from benchmarks.workloads import SMALL_CACHE, dashboards, workloads
+from scripts.real_servers import binary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
-OURS = "thanoxy"
-
-
-@dataclass(eq=False)
-class Peer:
-    """A server under comparison, a kept connection to it, and the relay that it asks through."""
-
-    name: str
-    server: Server
-    relay: Relay
-    client: Client = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.client = Client(self.server.url)
+ROUNDS, QUICK_ROUNDS = 5, 2
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one peer needed for one workload; times in milliseconds."""
+class Bench:
+    """What every section of the run needs: where Thanos answers, and where results go."""
 
-    workload: str
-    peer: str
-    median_ms: float
-    p99_ms: float
-    cpu_ms: float
-    upstream_requests: float
-    upstream_mb: float
+    run: PeersRun
+    progress: Progress
+    upstream: str
+    end_ms: int
+    rounds: int
+    others: Sequence[str]
 
+    @property
+    def is_quick(self) -> bool:
+        return self.run.is_quick
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=URL")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    with bench_thanos() as thanos, contextlib.ExitStack() as running:
-        peers = start_peers(running, thanos.query_url, arguments.peer)
-        rows: list[Row] = []
-        for name, paths in workloads(thanos.end_ms, arguments.rounds):
-            rows += measure(name, paths, peers)
-            print_rows(rows[-len(peers) :])
-        print_throughput(peers, thanos.end_ms)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    def turns(self) -> None:
+        """All with a large cache: the workloads in turns, users, requests a core second."""
+        wanted = list(workloads(self.end_ms, self.rounds, is_quick=self.is_quick))
+        with contextlib.ExitStack() as running:
+            peers = start_peers(running, self.upstream, self.others)
+            for number, workload in enumerate(wanted, 1):
+                rows = take_turns(workload, peers)
+                self.run.rows += rows
+                self.progress.say(f"{number}/{len(wanted)} {rows_text(rows)}")
+            rows = many_users(peers, self.end_ms, is_quick=self.is_quick)
+            self.run.rows += rows
+            self.progress.say(rows_text(rows))
+            self.run.throughput += throughput(peers, self.end_ms, 1.0 if self.is_quick else 3.0)
+        for one in self.run.throughput:
+            self.progress.say(f"{one.workload}: {one.peer} {one.requests_per_core_s:,.0f} /core s")
 
+    def small_cache(self) -> None:
+        """All with a cache that is too small for what is asked."""
+        workload = dashboards(self.end_ms, 30 if self.is_quick else 160)
+        with contextlib.ExitStack() as running:
+            rows = take_turns(workload, start_peers(running, self.upstream, (), SMALL_CACHE))
+        self.run.rows += rows
+        self.progress.say(rows_text(rows))
 
-def start_peers(running: contextlib.ExitStack, upstream: str, others: list[str]) -> list[Peer]:
-    """Each in front of a relay of its own, so that what it asks can be told apart."""
-    made: list[tuple[str, Callable[[str], Server]]] = [
-        (OURS, lambda url: Thanoxy(url, "--cache.memo-life=0")),
-        ("query-frontend", QueryFrontend),
-        ("query-frontend, aligned", lambda url: QueryFrontend(url, align=True)),
-        ("cortex", Cortex),
-    ]
-    peers = []
-    for name, make in made:
-        relay = running.enter_context(Relay(upstream))
-        server: Server = running.enter_context(make(relay.url))
-        peers.append(Peer(name, server, relay))
-    for other in others:
-        name, _, url = other.partition("=")
-        relay = running.enter_context(Relay(upstream))
-        peers.append(Peer(name, running.enter_context(Other(url)), relay))
-    return peers
+    def memory(self) -> None:
+        """What a kept point costs."""
+        for one in memory(self.upstream, self.end_ms, is_quick=self.is_quick):
+            self.run.memory.append(one)
+            self.progress.say(f"{one.peer}: {one.bytes_a_point:.1f} bytes a kept point")
 
+    def crowd(self) -> None:
+        """500 clients."""
+        for one in crowds(self.upstream, self.end_ms, is_quick=self.is_quick):
+            self.run.crowd.append(one)
+            self.progress.say(
+                f"{one.clients} {one.how}, {one.peer}: {one.errors} errors,"
+                f" {one.answered_per_s:,.0f} /s, median {one.median_ms:.1f} ms, p99 {one.p99_ms:.1f} ms"
+            )
 
-def workloads(end_ms: int, rounds: int) -> Iterable[tuple[str, list[tuple[str, bool]]]]:
-    """Names, and the (path, gzip) of each request in order; the first `warm` one is not counted."""
-    start_ms = end_ms - 7 * DAY_MS
-    for load in WORKLOADS:
-        path = query_path(load.expr, start_ms, load.steps, load.step_s)
-        cold = [(f"{path}&salt={number}", True) for number in range(min(rounds, 3))]
-        yield f"{load.name}, cold, gzip", cold
-        for gzip in (True, False):
-            encoding = "gzip" if gzip else "identity"
-            yield f"{load.name}, warm, {encoding}", [(f"{path}&w=1", gzip)] * (rounds * load.rounds + 1)
-    yield "sliding, 200 x 720, 30 s refresh", sliding(end_ms, 120)
-    yield "zooming, 200 series", zooming(end_ms, rounds)
-    yield "labels", [("/api/v1/labels", True), ("/api/v1/label/instance/values", True)] * rounds * 5
+    def reads(self) -> None:
+        """Remote read, on a Thanos of its own."""
+        self.run.reads += reads(2 if self.is_quick else 7)
+        for one in self.run.reads:
+            self.progress.say(f"remote read, {one.peer}: {one.median_ms:.0f} ms")
 
 
-def sliding(end_ms: int, refreshes: int) -> list[tuple[str, bool]]:
-    """A dashboard of six hours at 30 s steps, refreshed every 30 s for an hour of the past."""
-    first_ms = end_ms - 3 * DAY_MS
-    return [
-        (query_path(WORKLOADS[2].expr, first_ms + number * 30_000, 720, 30), True)
-        for number in range(refreshes)
-    ]
+SECTIONS: dict[str, Callable[[Bench], None]] = {
+    "turns": Bench.turns,
+    "small-cache": Bench.small_cache,
+    "memory": Bench.memory,
+    "crowd": Bench.crowd,
+    "reads": Bench.reads,
+}
 
 
-def zooming(end_ms: int, rounds: int) -> list[tuple[str, bool]]:
-    """Windows inside windows at one step, in and out again."""
-    paths = []
-    for _ in range(rounds):
-        for hours in (72, 48, 24, 12, 24, 48, 72):
-            start_ms = end_ms - 4 * DAY_MS + (72 - hours) * 1_800_000
-            paths.append((query_path(WORKLOADS[2].expr, start_ms, hours * 12, 300), True))
-    return paths
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    end_on_sigterm()
+    for name in ("thanos", "cortex"):
+        binary(name)
+    progress = Progress()
+    run = PeersRun(this_machine(), options.quick)
+    rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
+    progress.say(f"others use {run.machine.busy:.0%} of the processors; the samples are loaded")
+    with bench_thanos() as thanos:
+        bench = Bench(run, progress, thanos.query_url, thanos.end_ms, rounds, options.peer)
+        for name in options.only or SECTIONS:
+            measure(bench, name)
+    run.took_s = progress.took_s
+    for mark in marks(run):
+        print(f"{mark.verdict:10} {mark.name}: {mark.peer}: {mark.found} (wanted: {mark.wanted})")
+    print(f"written: {save(run, 'peers')}")
 
 
-def measure(name: str, paths: list[tuple[str, bool]], peers: list[Peer]) -> list[Row]:
-    """All peers take turns at every request; a warm workload's first round is not counted."""
-    skip = 1 if ", warm" in name else 0
-    took: dict[str, list[float]] = {peer.name: [] for peer in peers}
-    before = {}
-    for number, (path, gzip) in enumerate(paths):
-        if number == skip:
-            before = {
-                p.name: (p.server.cpu_s(), p.relay.requests, p.relay.received_bytes) for p in peers
-            }
-        for peer in peers:
-            begin = time.perf_counter()
-            peer.client.ask(path, gzip)
-            took[peer.name].append(time.perf_counter() - begin)
-    return [row(name, peer, took[peer.name][skip:], before[peer.name]) for peer in peers]
+def measure(bench: Bench, name: str) -> None:
+    """One section. What goes wrong in it is noted: the others' figures must not be lost by it."""
+    bench.progress.say(f"{name} …")
+    try:
+        SECTIONS[name](bench)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (it is in the notes and in the report)
+        bench.run.notes.append(f"{name}: {type(error).__name__}: {error}".splitlines()[0])
+        bench.progress.say(f"FAILED {bench.run.notes[-1]}")
 
 
-def row(name: str, peer: Peer, took: list[float], before: tuple[float, int, int]) -> Row:
-    cpu_s, requests, received = before
-    return Row(
-        workload=name,
-        peer=peer.name,
-        median_ms=statistics.median(took) * 1e3,
-        p99_ms=max(took) * 1e3 if len(took) < 100 else statistics.quantiles(took, n=100)[98] * 1e3,
-        cpu_ms=(peer.server.cpu_s() - cpu_s) / len(took) * 1e3,
-        upstream_requests=(peer.relay.requests - requests) / len(took),
-        upstream_mb=(peer.relay.received_bytes - received) / len(took) / 1e6,
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="in a few minutes, to see that it runs")
+    parser.add_argument("--rounds", type=int, help=f"default: {ROUNDS}, quick: {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--peer", action="append", default=[], metavar="NAME=URL", help="one that runs already"
     )
-
-
-def print_rows(rows: list[Row]) -> None:
-    """One workload's table; ratios are to thanoxy."""
-    ours = rows[0].median_ms
-    print(f"\n{rows[0].workload}")
-    for one in rows:
-        print(
-            f"  {one.peer:24} median {one.median_ms:9.2f} ms  {one.median_ms / ours:7.1f} x"
-            f"  p99 {one.p99_ms:9.2f} ms  cpu {one.cpu_ms:8.2f} ms"
-            f"  upstream {one.upstream_requests:6.2f} requests {one.upstream_mb:8.3f} MB",
-            flush=True,
-        )
-
-
-def print_throughput(peers: list[Peer], end_ms: int) -> None:
-    tiny = WORKLOADS[-1]
-    path = query_path(tiny.expr, end_ms - 7 * DAY_MS, tiny.steps, tiny.step_s)
-    print("\nrequests a core second, 1 x 241, gzip, 8 connections")
-    for peer in peers:
-        if not isinstance(peer.server, Other):
-            print(f"  {peer.name:24} {requests_per_core_second(peer.server, path, gzip=True):8.0f}")
-    print("\nresident memory after all of it")
-    for peer in peers:
-        print(f"  {peer.name:24} {peer.server.rss_bytes() / 1e6:8.0f} MB")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="some sections; repeatable")
+    return parser
 
 
 if __name__ == "__main__":

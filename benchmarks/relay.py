@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
-import re
 import urllib.parse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from benchmarks.asked import RequestReader, is_counted, samples_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.sharedctypes import Synchronized
     from multiprocessing.synchronize import Event
 
-_REQUEST = re.compile(rb"^(?:GET|POST) /api/v1/(?!stores)\S* HTTP/1\.1\r$", re.MULTILINE)
 _CHUNK_BYTES = 1 << 18
 
 
@@ -29,17 +30,26 @@ class _Shared:
     port: Synchronized[int]
     requests: Synchronized[int]
     received: Synchronized[int]
+    samples: Synchronized[int]
     ready: Event
 
 
+class Asked(NamedTuple):
+    """What went through a relay so far: requests to the API (looks at the stores left out), bytes of
+    answers, samples asked for."""
+
+    requests: int
+    received_bytes: int
+    samples: int
+
+
 class Relay:
-    """Listens on a free port of 127.0.0.1. `requests` and `received_bytes` grow while it runs."""
+    """Listens on a free port of 127.0.0.1, and counts."""
 
     def __init__(self, upstream: str) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._shared = _Shared(
-            spawn.Value("i", 0), spawn.Value("q", 0), spawn.Value("q", 0), spawn.Event()
-        )
+        counters = [spawn.Value("q", 0) for _ in range(4)]
+        self._shared = _Shared(counters[0], counters[1], counters[2], counters[3], spawn.Event())
         self._process = spawn.Process(target=_main, args=(upstream, self._shared), daemon=True)
 
     def __enter__(self) -> Self:
@@ -54,14 +64,9 @@ class Relay:
         self._process.join(10)
 
     @property
-    def requests(self) -> int:
-        """Requests to the API so far, the looks at the stores left out."""
-        return self._shared.requests.value
-
-    @property
-    def received_bytes(self) -> int:
-        """Bytes that Thanos has answered so far."""
-        return self._shared.received.value
+    def asked(self) -> Asked:
+        shared = self._shared
+        return Asked(shared.requests.value, shared.received.value, shared.samples.value)
 
 
 def _main(upstream: str, shared: _Shared) -> None:
@@ -72,8 +77,10 @@ def _main(upstream: str, shared: _Shared) -> None:
 async def _serve(upstream: str, shared: _Shared) -> None:
     address = urllib.parse.urlsplit(upstream)
 
-    def to_thanos(data: bytes) -> None:
-        shared.requests.value += len(_REQUEST.findall(data))
+    def to_thanos(reader: RequestReader, data: bytes) -> None:
+        for request in reader.feed(data):
+            shared.requests.value += is_counted(request.target)
+            shared.samples.value += samples_asked(*request)
 
     def from_thanos(data: bytes) -> None:
         shared.received.value += len(data)
@@ -83,7 +90,7 @@ async def _serve(upstream: str, shared: _Shared) -> None:
             address.hostname, address.port, limit=_CHUNK_BYTES
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(_pipe(reader, other_writer, to_thanos))
+            group.create_task(_pipe(reader, other_writer, partial(to_thanos, RequestReader())))
             group.create_task(_pipe(other_reader, writer, from_thanos))
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=_CHUNK_BYTES)

@@ -24,7 +24,14 @@ from tests.thanos.loopback import free_ports
 if TYPE_CHECKING:
     from types import TracebackType
 
+LARGE_CACHE = "2GB"
+_IDLE_S = 5.0
 _STATUS = re.compile(r"^(VmHWM|VmRSS):\s+(\d+) kB", re.MULTILINE)
+
+
+def cache_flag(size: str) -> str:
+    """The size of the results cache, as thanoxy and query-frontend take it."""
+    return f"--query-range.response-cache-config={{type: IN-MEMORY, config: {{max_size: {size}}}}}"
 
 
 class Client:
@@ -34,6 +41,10 @@ class Client:
         parts = urllib.parse.urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
         self._buffer = bytearray(1 << 20)
+        self._used_s = time.monotonic()
+
+    def close(self) -> None:
+        self._connection.close()
 
     def ask(self, path: str, gzip: bool) -> int:
         """Ask and read to the end; the number of bytes of the body as sent.
@@ -42,11 +53,14 @@ class Client:
             SystemExit: an answer other than 200.
         """
         headers = {"Accept-Encoding": "gzip" if gzip else "identity"}
+        if time.monotonic() - self._used_s > _IDLE_S:
+            self._connection.close()  # the server may do so at any moment: connect anew
         self._connection.request("GET", path, headers=headers)
         answer = self._connection.getresponse()
         size = 0
         while read := answer.readinto(self._buffer):
             size += read
+        self._used_s = time.monotonic()
         if answer.status != HTTPStatus.OK:
             raise SystemExit(f"{path} answered {answer.status}: {bytes(self._buffer[:500])!r}")
         return size
@@ -70,7 +84,11 @@ class Server:
         trace: TracebackType | None,
     ) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=10)
 
     def rss_bytes(self) -> int:
         return self._status("VmRSS")
@@ -132,7 +150,9 @@ def wait_until_ready(server: Server, path: str) -> None:
 class QueryFrontend(Server):
     """`thanos query-frontend` with an in-memory cache, by default without moving timestamps."""
 
-    def __init__(self, upstream: str, *flags: str, align: bool = False) -> None:
+    def __init__(
+        self, upstream: str, *flags: str, align: bool = False, cache: str = LARGE_CACHE
+    ) -> None:
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         self._arguments = [
@@ -140,7 +160,7 @@ class QueryFrontend(Server):
             "query-frontend",
             f"--http-address=127.0.0.1:{port}",
             f"--query-frontend.downstream-url={upstream}",
-            "--query-range.response-cache-config={type: IN-MEMORY, config: {max_size: 2GB}}",
+            cache_flag(cache),
             "--query-frontend.compress-responses",
             f"--{'' if align else 'no-'}query-range.align-range-with-step",
             "--log.level=error",
@@ -156,7 +176,7 @@ class QueryFrontend(Server):
 class Cortex(Server):
     """The Cortex query-frontend with its fifocache, in front of Thanos Query."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, cache: str = LARGE_CACHE) -> None:
         http_port, grpc_port = free_ports(2)
         self.url = f"http://127.0.0.1:{http_port}"
         self._folder = tempfile.TemporaryDirectory(prefix="thanoxy-cortex-")
@@ -180,7 +200,7 @@ class Cortex(Server):
                 "results_cache": {
                     "cache": {
                         "enable_fifocache": True,
-                        "fifocache": {"max_size_bytes": "2GB", "validity": "24h"},
+                        "fifocache": {"max_size_bytes": cache, "validity": "24h"},
                     }
                 },
             },
@@ -213,6 +233,9 @@ class Other(Server):
         return math.nan
 
     def rss_bytes(self) -> int:
+        return 0
+
+    def peak_rss_bytes(self) -> int:
         return 0
 
 

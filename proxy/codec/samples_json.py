@@ -57,7 +57,10 @@ def read_samples(body: bytes, first_ms: int) -> tuple[ChunkBatch, bool]:
 
 def _labels(metric: bytes) -> tuple[tuple[bytes, ...], bytes]:
     """What a label set is sorted by (Go compares UTF-8 bytes), and its protobuf."""
-    pairs = sorted((n.encode(), v.encode()) for n, v in orjson.loads(metric).items())
+    try:
+        pairs = sorted((n.encode(), v.encode()) for n, v in orjson.loads(metric).items())
+    except (orjson.JSONDecodeError, AttributeError) as error:
+        raise BadUpstreamAnswerError("the upstream answered labels that are no texts") from error
     series = types_pb2.TimeSeries(
         labels=[types_pb2.Label(name=n.decode(), value=v.decode()) for n, v in pairs]
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.codec.chunk_batches import EMPTY, sample_counts, stack
+from proxy.codec.chunk_error import ChunkError
 from proxy.codec.clip import clip
 from proxy.codec.join_chunks import concatenate
 from proxy.codec.overlaps import deal_out
@@ -21,6 +22,7 @@ from proxy.engine.fan_out import fan_out
 from proxy.engine.flights import Flights, Share
 from proxy.engine.kept_pieces import Fetched, indices
 from proxy.engine.large_reads import LargeReads
+from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.plan.aggregates import Lane, lane_of
 from proxy.plan.partition import Run, coalesced, without
@@ -48,19 +50,25 @@ class MustBeWholeError(Exception):
 
     Either what was fetched exceeds its memory, or it holds overlapping replicas of a counter: Thanos
     raises the replica that it turns to, so what it gives for one window does not fit the next.
+    span_ms: how long the read is whose memory was full; others that share its fetch may be shorter.
     """
+
+    def __init__(self, reason: str, span_ms: int = 0) -> None:
+        super().__init__(reason)
+        self.span_ms = span_ms
 
 
 @dataclass(slots=True)
 class Budget:
-    """The memory that a read may fill with what it fetches."""
+    """The memory that a read of `span_ms` may fill with what it fetches."""
 
     left_bytes: int
+    span_ms: int
 
     def take(self, size_bytes: int) -> None:
         self.left_bytes -= size_bytes
         if self.left_bytes < 0:
-            raise MustBeWholeError("too_large")
+            raise MustBeWholeError("too_large", self.span_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +114,14 @@ class RemoteReads:
             QueryError: a fetch failed; before the first series unless the answer is streamed.
         """
         plan = plan_read(query, self._policy, await self._readers.of(caller))
-        parts = await self._parts(plan, caller)
-        woven = self._streamed(plan, caller) if parts is None else self._woven(parts)
-        async with aclosing(woven) as batches:
-            async for batch in batches:
-                yield batch
+        try:
+            parts = await self._parts(plan, caller)
+            woven = self._streamed(plan, caller) if parts is None else self._woven(parts)
+            async with aclosing(woven) as batches:
+                async for batch in batches:
+                    yield batch
+        except ChunkError as error:
+            raise BadUpstreamAnswerError(f"the upstream's samples cannot be read: {error}") from error
 
     async def _parts(self, plan: ReadPlan, caller: CallerHeaders) -> list[Part] | None:
         """All that answers a plan, in time order; None when it is too large to be collected."""
@@ -124,7 +135,8 @@ class RemoteReads:
             parts = await self._fetch(plan, gaps, caller)
         except MustBeWholeError as error:
             NOT_KEPT.labels(str(error)).inc()
-            self._large.note(plan.key.full, plan.span.steps, now_ms)
+            span_ms = max(plan.span.steps, error.span_ms)
+            self._large.note(plan.key.full, span_ms, now_ms)
             return None
         for hit in hits:
             is_exact = hit.run.steps == hit.piece.grid.steps
@@ -136,7 +148,7 @@ class RemoteReads:
         if not gaps or plan.key is None:
             return []
         gate = asyncio.Semaphore(self._policy.parallelism)
-        budget = Budget(self._policy.memory_bytes)
+        budget = Budget(self._policy.memory_bytes, plan.span.steps)
 
         async def fly(run: Run) -> ChunkBatch:
             async with gate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -66,8 +67,13 @@ def histogram(time_ms: int, name: str, reset_hint: int = 0) -> HistogramSample:
     )
 
 
-def chunk_rows(samples: Sampled, kind: int = XOR) -> tuple[int, Row]:
-    """The kind and the row of a chunk of samples of one kind."""
+def chunk_row(samples: Sampled, kind: int = XOR) -> tuple[int, Row]:
+    """The kind and the row of a chunk of samples of one kind; `kind`: of floats."""
+    return _chunk_row(tuple(samples), kind)
+
+
+@functools.lru_cache(4096)
+def _chunk_row(samples: tuple[tuple[int, Value], ...], kind: int) -> tuple[int, Row]:
     times_ms = [time for time, _ in samples]
     names = [value for _, value in samples if isinstance(value, str)]
     if names:
@@ -87,7 +93,7 @@ def sampled_batch(
     """Chunks of samples by label set; `kinds`: where they are not told by their samples."""
     made = {
         label: [
-            chunk_rows(samples, kind)
+            chunk_row(samples, kind)
             for samples, kind in zip(
                 chunks, (kinds or {}).get(label, [XOR] * len(chunks)), strict=True
             )

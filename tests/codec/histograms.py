@@ -151,7 +151,7 @@ def series(draw: st.DrawFn, is_float: bool) -> list[HistogramSample]:
     known = draw(st.lists(layouts(), min_size=1, max_size=2))
     gauges = draw(st.booleans())
     samples: list[HistogramSample] = []
-    for _ in range(draw(st.integers(0, 12))):
+    for _ in range(draw(st.integers(0, 8))):
         sample = draw(histograms(draw(st.sampled_from(known)), is_float))
         if samples and not gauges and draw(st.integers(0, 3)):
             sample = replace(samples[-1], time_ms=sample.time_ms, sum=sample.sum, reset_hint=NO_RESET)

@@ -82,8 +82,9 @@ def test_only_a_gauge_can_be_told_by_the_header(kind: int, header: int, first: i
 
 
 @KINDS
-def test_the_last_bits_of_the_header_say_nothing(kind: int) -> None:
-    chunk = golden("growing", kind)
+@pytest.mark.parametrize("name", ["growing", "a gauge"])
+def test_the_last_bits_of_the_header_say_nothing(kind: int, name: str) -> None:
+    chunk = golden(name, kind)
     payload = bytearray(chunk.payload)
     payload[2] |= 0b0011_1111
     assert bits(decode_histograms(kind, bytes(payload))) == bits(chunk.samples)

@@ -226,11 +226,21 @@ def test_a_threshold_that_does_not_fit_into_a_byte_keeps_its_bits(threshold: flo
 
 
 @pytest.mark.parametrize(
-    "bound", [-0.0, 0.0, 0.001, 0.0005, 33554.43, 33554.431, -1.0, math.inf, math.nan, 1 / 3]
+    "bound", [-0.0, 0.0, 0.001, 0.0005, 33554.43, 33554.431, -0.001, -1.0, math.inf, math.nan, 1 / 3]
 )
 def test_a_bound_keeps_its_bits_with_three_decimals_and_without(bound: float) -> None:
     (chunk,) = encode_histograms(HISTOGRAM, [replace(SAMPLE, schema=-53, custom_values=(bound,))])
     assert bits(decode_histograms(HISTOGRAM, chunk)[0].custom_values) == bits((bound,))
+
+
+def test_counts_may_change_by_more_than_64_bits_with_a_sign_can_say() -> None:
+    counts = [0, 2**64 - 1, 0, 2**63]
+    gauges = [
+        replace(SAMPLE, time_ms=index, count=count, zero_count=count, reset_hint=GAUGE)
+        for index, count in enumerate(counts)
+    ]
+    (chunk,) = encode_histograms(HISTOGRAM, gauges)
+    assert decode_histograms(HISTOGRAM, chunk) == gauges
 
 
 @KINDS

@@ -137,7 +137,7 @@ def _holds(value: str, matcher: Matcher) -> bool:
     return same == (matcher.kind in {MatchType.EQUAL, MatchType.REGEX})
 
 
-@dataclass(slots=True)
+@dataclass
 class Source:
     """`engine.ports.SampleSource`: whole chunks of the world, one series in a batch.
 
@@ -208,9 +208,18 @@ class Reading:
         at_work = threads or NoThreads()
         self.cache = SamplesCache(self.store, self.watch, self.clock, at_work, keep, self.background)
         self.policy = dataclasses.replace(POLICY, **policy)
+        self._at_work = at_work
         flags = LearnedFlags(MemoryUpstream(_no_flags), self.clock, known) if known else None
-        readers = Readers(("x-team",), "x-team", flags)
-        self.reads = RemoteReads(self.source, self.cache, at_work, self.clock, self.policy, readers)
+        self.reads = self._reads(Readers(("x-team",), "x-team", flags))
+
+    def _reads(self, readers: Readers) -> RemoteReads:
+        parts = self.source, self.cache, self._at_work, self.clock, self.policy
+        return RemoteReads(*parts, readers)
+
+    def reads_of(self, flags: QueryFlags) -> RemoteReads:
+        """Others with the same source and cache, in front of a Thanos Query with these flags."""
+        learned = LearnedFlags(MemoryUpstream(_no_flags), self.clock, flags)
+        return self._reads(Readers(("x-team",), "x-team", learned))
 
     def open(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 
 import pytest
@@ -146,7 +147,7 @@ async def test_one_incomplete_batch_makes_the_answer_incomplete(
 
 
 async def test_series_come_some_at_a_time_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_read, "_AT_ONCE_BYTES", 100)
+    monkeypatch.setattr(remote_read, "_AT_ONCE_BYTES", 40)
     reading = Reading()
     for _ in range(2):
         assert await reading.read(0, 2_500) == reading.truth(0, 2_500)
@@ -226,7 +227,7 @@ def test_reads_side_by_side_are_the_truth_and_fetch_no_millisecond_twice(seed: i
         reading.source.pauses = chance.randint(0, 3)
         await asyncio.gather(*(later(reading, chance) for _ in range(12)))
         spans = reading.source.spans
-        assert all(one[1] < other[0] for one, other in zip(spans, spans[1:], strict=False))
+        assert all(one[1] < other[0] for one, other in itertools.pairwise(spans))
 
     async def later(reading: Reading, chance: random.Random) -> None:
         first = chance.randrange(4_000)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.engine import remote_read
-from proxy.errors import QueryError, UpstreamUnreachableError
-from tests.engine.reading import OLD_MS, Reading, SlowThreads, ticks
+from proxy.engine.ports import SampleBatch
+from proxy.errors import BadUpstreamAnswerError, UpstreamUnreachableError
+from tests.engine.reading import OLD_MS, Reading, SlowThreads, Source, ticks
 from tests.sample_batches import samples_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from proxy.model.query import CallerHeaders
     from proxy.model.read_query import SampleAsk
 
 TEN_MINUTES_MS = 600_000
@@ -51,19 +56,19 @@ async def test_it_is_remembered_as_large_for_a_while() -> None:
 
 
 async def test_a_shorter_read_of_the_same_series_may_be_kept() -> None:
-    reading = large(memory_bytes=20_000)
+    reading = large(memory_bytes=300_000)
     await reading.read(0, 2_999)
     await reading.asked_by(0, 10)
     assert await reading.asked_by(0, 10) == []
 
 
 async def test_what_came_before_the_memory_was_full_is_answered_once() -> None:
-    reading = large(memory_bytes=30_000, parallelism=1)
+    reading = large(memory_bytes=300_000, parallelism=1)
     assert (0, 4_999) in await reading.asked_by(0, 4_999)
 
 
 async def test_kept_samples_do_not_fill_the_memory_of_a_read() -> None:
-    reading = large(memory_bytes=40_000)
+    reading = large(memory_bytes=300_000)
     for first in range(0, 5_000, 500):
         await reading.read(first, first + 499)
     assert await reading.asked_by(0, 4_999) == []
@@ -150,11 +155,14 @@ async def test_before_an_error_nothing_is_answered_unless_the_answer_is_streamed
         reading = Reading(**policy)
         reading.world.steps_ms = dict(MANY)
         reading.source.fails = lambda _: UpstreamUnreachableError("gone")
-        found = 0
-        with pytest.raises(QueryError):
-            async for batch in reading.open(0, 1_500):
-                found += len(batch)
-        return found
+        found: list[int] = []
+        with pytest.raises(UpstreamUnreachableError):
+            await count_series(reading, found)
+        return sum(found)
+
+    async def count_series(reading: Reading, found: list[int]) -> None:
+        async for batch in reading.open(0, 1_500):
+            found += [len(batch)]
 
     assert await series_before_the_error() == 0
     assert await series_before_the_error(most_windows=1) > 0
@@ -170,7 +178,7 @@ async def test_the_first_series_of_a_stream_are_right_although_it_breaks_later()
 
 
 async def test_a_small_read_that_shares_the_fetch_of_a_large_one_is_answered_and_kept_later() -> None:
-    reading = large(memory_bytes=30_000, parallelism=1)
+    reading = large(memory_bytes=300_000, parallelism=1)
     reading.source.pauses = 3
     wide = asyncio.create_task(reading.read(0, 4_999))
     await ticks(2)
@@ -196,3 +204,21 @@ async def test_an_error_in_a_window_does_not_make_a_read_large() -> None:
     reading.source.fails = lambda _: None
     await reading.read(0, 1_500)
     assert await reading.asked_by(0, 1_500) == []
+
+
+@pytest.mark.parametrize("policy", [{}, {"most_windows": 1}], ids=str)
+async def test_samples_that_cannot_be_read_are_a_bad_answer(policy: dict[str, int]) -> None:
+    reading = Reading(**policy)
+
+    async def broken(ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+        async with aclosing(Source(reading.world).series(ask, caller)) as batches:
+            async for batch in batches:
+                data = batch.series.chunks.data
+                chunks = dataclasses.replace(
+                    batch.series.chunks, data=data[:2] + b"\xff" * (len(data) - 2)
+                )
+                yield SampleBatch(dataclasses.replace(batch.series, chunks=chunks))
+
+    reading.source.series = broken  # type: ignore[method-assign]
+    with pytest.raises(BadUpstreamAnswerError, match="cannot be read"):
+        await reading.read(5, 1_500)
