@@ -11,7 +11,6 @@ from proxy.api.kept_whole import INSTANT_PATH, KeptWholeEndpoint, WholePolicy
 from proxy.api.passthrough import Passthrough
 from proxy.api.query_range import QueryRangeEndpoint
 from proxy.api.remote_read import PATH as READ_PATH
-from proxy.api.remote_read import RemoteReadEndpoint
 from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
@@ -22,7 +21,7 @@ from proxy.engine.whole_answers import WholeAnswers
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.range_plan import SplitPolicy
 from proxy.store.memory import MemoryStore
-from proxy.wiring_reads import build_reads, read_gate, read_limits
+from proxy.wiring_reads import build_reads, reads_endpoint
 
 if TYPE_CHECKING:
     from proxy.api.health import Ready
@@ -143,14 +142,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
         settings.tenant_header.lower(),
         respond,
     )
-    reads = RemoteReadEndpoint(
-        engine.reads,
-        read_gate(settings),
-        engine.threads,
-        respond,
-        read_limits(settings),
-        settings.tenant_header,
-    )
+    reads = reads_endpoint(settings, engine.reads, engine.threads, respond)
     routes = {
         "/api/v1/query_range": route("query_range", "GET POST", query_range),
         INSTANT_PATH: route("query", "GET POST", kept_whole),

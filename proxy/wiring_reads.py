@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.read_limits import ReadLimits
+from proxy.api.remote_read import RemoteReadEndpoint
 from proxy.engine.gate import Gate, GatePolicy
 from proxy.engine.query_flags import LearnedFlags, QueryFlags
 from proxy.engine.readers import Readers
@@ -15,10 +16,9 @@ from proxy.engine.samples_cache import SamplesCache
 from proxy.engine.samples_over_http import SamplesOverHttp
 from proxy.plan.read_plan import ReadPolicy
 from proxy.setting_values import SettingError
-from proxy.upstream.store_api import StoreApi, StoreApiPolicy
-from proxy.upstream.store_channel import ChannelPolicy, StoreTls
 
 if TYPE_CHECKING:
+    from proxy.api.respond import ResponsePolicy
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock
     from proxy.engine.threads import WorkerThreads
@@ -27,32 +27,7 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.store.memory import MemoryStore
     from proxy.upstream.client import ThanosClient
-
-
-def read_limits(settings: Settings) -> ReadLimits:
-    """What one request may cost."""
-    return ReadLimits(
-        max_body_bytes=settings.read_max_body_bytes,
-        max_queries=settings.read_max_queries,
-        max_series=settings.read_max_series,
-        max_samples=settings.read_max_samples,
-        max_plain_samples=settings.read_max_plain_samples,
-        max_bytes=settings.read_max_bytes,
-        frame_bytes=settings.read_frame_bytes,
-        max_stall_ms=settings.read_max_stall_ms,
-    )
-
-
-def read_gate(settings: Settings) -> Gate:
-    """How many remote reads are answered at once."""
-    return Gate(
-        GatePolicy(
-            settings.read_concurrency,
-            settings.read_tenant_concurrency,
-            settings.read_max_waiting,
-            settings.read_max_wait_ms,
-        )
-    )
+    from proxy.upstream.store_api import StoreApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +50,10 @@ def open_store_api(settings: Settings, threads: WorkerThreads) -> StoreApi | Non
     """
     if not settings.grpc_addresses:
         return None
+    # gRPC's library is large; who does not use it shall not pay for it.
+    from proxy.upstream.store_api import StoreApi, StoreApiPolicy  # noqa: PLC0415
+    from proxy.upstream.store_channel import ChannelPolicy, StoreTls  # noqa: PLC0415
+
     tls = StoreTls(
         settings.grpc_tls_ca,
         settings.grpc_tls_cert,
@@ -125,3 +104,26 @@ def build_reads(
     readers = Readers(vary, settings.tenant_header.lower(), flags)
     reads = RemoteReads(source, cache, ground.threads, ground.clock, policy, readers)
     return reads, cache
+
+
+def reads_endpoint(
+    settings: Settings, reads: RemoteReads, threads: WorkerThreads, respond: ResponsePolicy
+) -> RemoteReadEndpoint:
+    """`/api/v1/read` with its limits."""
+    gate = GatePolicy(
+        settings.read_concurrency,
+        settings.read_tenant_concurrency,
+        settings.read_max_waiting,
+        settings.read_max_wait_ms,
+    )
+    limits = ReadLimits(
+        max_body_bytes=settings.read_max_body_bytes,
+        max_queries=settings.read_max_queries,
+        max_series=settings.read_max_series,
+        max_samples=settings.read_max_samples,
+        max_plain_samples=settings.read_max_plain_samples,
+        max_bytes=settings.read_max_bytes,
+        frame_bytes=settings.read_frame_bytes,
+        max_stall_ms=settings.read_max_stall_ms,
+    )
+    return RemoteReadEndpoint(reads, Gate(gate), threads, respond, limits, settings.tenant_header)

@@ -23,7 +23,7 @@ class ReadLimits:
     answer. max_plain_samples: in an answer of the type SAMPLES, which is put together in memory.
     max_bytes: of an answer: as sent when it is streamed, else before compression.
     frame_bytes: a frame of a streamed answer is closed when it reaches this size.
-    max_stall_ms: how long a client may read nothing at all.
+    max_stall_ms: how long a client may take to send its request, and to read a bit of the answer.
     """
 
     max_body_bytes: int

@@ -7,6 +7,7 @@ of the answer is out already breaks the connection.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -80,7 +81,7 @@ class RemoteReadEndpoint:
             return self._refusal(error)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await _read_body(request, self.limits.max_body_bytes)
+        body = await self._read_body(request)
         read = await self.threads.run(self._parse, body, len(body))
         caller = CallerHeaders(query_headers(request.headers.items()))
         READ_QUERIES.labels(read.response_type.name).inc(len(read.queries))
@@ -91,6 +92,31 @@ class RemoteReadEndpoint:
             if read.response_type is ResponseType.STREAMED_XOR_CHUNKS:
                 return await self._send_frames(request, batches)
             return await self._send_samples(request, batches, len(read.queries))
+
+    async def _read_body(self, request: web.BaseRequest) -> bytes:
+        """The body as it was sent, compressed.
+
+        Raises:
+            BadDataError: it is too large, does not arrive, or is compressed in another way.
+        """
+        encoding = request.headers.get("Content-Encoding", "snappy")
+        if encoding.strip().lower() != "snappy":
+            raise BadDataError(f"the body's Content-Encoding is {encoding}; compress it with snappy")
+        limits, body = self.limits, b""
+        announced_bytes = request.content_length or 0
+        if announced_bytes <= limits.max_body_bytes:
+            try:
+                async with asyncio.timeout(limits.max_stall_ms / 1000):
+                    body = await _read_up_to(request, limits.max_body_bytes)
+            except TimeoutError:
+                text = f"the body was not complete after {limits.max_stall_ms} ms"
+                raise BadDataError(text) from None
+        if max(announced_bytes, len(body)) > limits.max_body_bytes:
+            raise BadDataError(
+                f"the body is larger than {limits.max_body_bytes} bytes "
+                "(--remote-read.max-request-bytes); send fewer queries at a time"
+            )
+        return body
 
     def _parse(self, body: bytes) -> ReadRequest:
         return parse_read_request(body, self.limits.max_body_bytes, self.limits.max_queries)
@@ -163,26 +189,14 @@ class RemoteReadEndpoint:
         return web.Response(status=status, body=f"{text}\n".encode(), headers=headers)
 
 
-async def _read_body(request: web.BaseRequest, max_body_bytes: int) -> bytes:
-    """The body as it was sent, compressed.
-
-    Raises:
-        BadDataError: it is too large, or not compressed by snappy.
-    """
-    encoding = request.headers.get("Content-Encoding", "snappy")
-    if encoding.strip().lower() != "snappy":
-        raise BadDataError(f"the body's Content-Encoding is {encoding}; compress it with snappy")
+async def _read_up_to(request: web.BaseRequest, max_bytes: int) -> bytes:
+    """The body; of one that is longer only a little more than that."""
     body = bytearray()
-    if (request.content_length or 0) <= max_body_bytes:
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > max_body_bytes:
-                break
-        else:
-            return bytes(body)
-    raise BadDataError(
-        f"the body is larger than {max_body_bytes} bytes (--remote-read.max-request-bytes)"
-    )
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > max_bytes:
+            break
+    return bytes(body)
 
 
 def _next_group(groups: Iterator[bytes]) -> bytes:

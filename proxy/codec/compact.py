@@ -54,10 +54,12 @@ def _groups(batch: ChunkBatch) -> NDArray[np.int64]:
     small = (counts < _SMALL) & (counts > 0) & (batch.chunks.kinds == XOR)
     series = np.repeat(np.arange(len(batch)), np.diff(batch.chunk_ends, prepend=0))
     follows = small[1:] & small[:-1] & (series[1:] == series[:-1])
-    groups = np.cumsum(np.concatenate(([False], ~follows)), dtype=np.int64)
-    full = np.cumsum(counts) // (2 * _SMALL)  # a run of many is cut where it fills a chunk
-    fresh = np.concatenate(([False], follows & (full[1:] != full[:-1])))
-    groups += np.cumsum(fresh)
+    begins = np.concatenate(([True], ~follows))
+    totals = np.cumsum(counts)
+    before_run = np.maximum.accumulate(np.where(begins, totals - counts, 0))
+    full = (totals - before_run - 1) // (2 * _SMALL)  # a run of many is cut where it fills a chunk
+    begins[1:] |= full[1:] != full[:-1]
+    groups: NDArray[np.int64] = np.cumsum(begins, dtype=np.int64)
     return groups
 
 

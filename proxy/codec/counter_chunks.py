@@ -88,11 +88,11 @@ def visible_offsets(
     """
     if not len(values):
         return hidden
-    base = float(hidden[0])
-    bases = np.full(len(values), base)
+    cuts, bases = [0], [float(hidden[0])]
     with np.errstate(invalid="ignore", over="ignore"):
-        for row in np.flatnonzero(is_reset[1:]) + 1:
-            if values[row] < values[row - 1] + (hidden[row - 1] - base):
-                base = float(hidden[row])
-                bases[row:] = base
-        return hidden - bases
+        for row in (np.flatnonzero(is_reset[1:]) + 1).tolist():
+            if values[row] < values[row - 1] + (hidden[row - 1] - bases[-1]):
+                cuts.append(row)
+                bases.append(float(hidden[row]))
+        offsets: NDArray[np.float64] = hidden - np.repeat(bases, np.diff([*cuts, len(values)]))
+    return offsets

@@ -106,7 +106,12 @@ def _sequences(chunks: Chunks, series: Rows, rows: Rows) -> Rows:
     for of, first_ms, last_ms in zip(*columns, strict=True):
         if of != current:
             current, ends_ms = of, []
-        number = next((n for n, end_ms in enumerate(ends_ms) if end_ms < first_ms), len(ends_ms))
-        ends_ms[number : number + 1] = [last_ms]
+        for number, end_ms in enumerate(ends_ms):
+            if end_ms < first_ms:
+                ends_ms[number] = last_ms
+                break
+        else:
+            number = len(ends_ms)
+            ends_ms.append(last_ms)
         numbers.append(number)
     return np.array(numbers, np.int64)

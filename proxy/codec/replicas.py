@@ -162,7 +162,10 @@ def _counter(sequences: Sequences, start: int, end: int) -> CounterReplica:
 
 
 def _offsets(sequences: Sequences, rows: Rows, raised: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What to add to the samples of a counter that are taken, which are raised already so far."""
+    """What to add to the samples of a counter that are taken; `raised`: how far its replica is."""
+    hidden = sequences.hidden[rows] + raised
+    if not hidden.any():
+        return hidden
     is_float = sequences.samples.kinds[rows] == XOR
     is_step = sequences.is_reset[rows]
     is_step[1:] &= (rows[1:] == rows[:-1] + 1) & is_float[:-1]
@@ -170,7 +173,7 @@ def _offsets(sequences: Sequences, rows: Rows, raised: NDArray[np.float64]) -> N
     offsets = np.zeros(len(rows))
     offsets[floats] = visible_offsets(
         sequences.samples.values[rows[floats]],
-        (sequences.hidden[rows] + raised)[floats],
+        hidden[floats],
         is_step[floats],
     )
     return offsets

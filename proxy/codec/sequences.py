@@ -58,26 +58,39 @@ def read_sequences(samples: SampleColumns, ends: Rows, is_counter: NDArray[np.bo
     """
     times_ms, is_float = samples.times_ms, samples.kinds == XOR
     is_kept = np.ones(len(samples), np.bool_)
-    sequences = Sequences(samples, ends, np.zeros(len(samples)), np.zeros(len(samples), dtype=np.bool_))
-    is_read = is_counter | _go_back(times_ms, sequences)
+    hidden, is_reset = np.zeros(len(samples)), np.zeros(len(samples), np.bool_)
+    sequences = Sequences(samples, ends, hidden, is_reset)
+    starts = sequences.starts
+    is_read = _go_back(times_ms, starts, ends) | (is_counter & _are_no_plain_counters(samples, ends))
     for number in np.flatnonzero(is_read).tolist():
-        span = slice(int(sequences.starts[number]), int(ends[number]))
+        span = slice(int(starts[number]), int(ends[number]))
         if is_counter[number]:
             counted = apply_resets(times_ms[span], samples.values[span], is_float[span])
             rows = counted.rows + span.start
             is_kept[span] = False
-            is_kept[rows] = True
-            sequences.hidden[rows] = counted.hidden
-            sequences.is_reset[rows] = counted.is_reset
+            is_kept[rows], hidden[rows], is_reset[rows] = True, counted.hidden, counted.is_reset
         else:
             latest_ms = np.maximum.accumulate(times_ms[span])
             is_kept[span.start + 1 : span.stop] = latest_ms[1:] > latest_ms[:-1]
     return sequences if is_kept.all() else sequences.only(is_kept)
 
 
-def _go_back(times_ms: Rows, sequences: Sequences) -> NDArray[np.bool_]:
+def _go_back(times_ms: Rows, starts: Rows, ends: Rows) -> NDArray[np.bool_]:
     """For each sequence whether its times do not increase throughout."""
-    rows = np.setdiff1d(np.flatnonzero(times_ms[1:] <= times_ms[:-1]) + 1, sequences.starts)
-    found = np.zeros(len(sequences.ends), np.bool_)
-    found[sequences.ends.searchsorted(rows, side="right")] = True
+    rows = np.flatnonzero(times_ms[1:] <= times_ms[:-1]) + 1
+    return _have(ends, np.setdiff1d(rows, starts))
+
+
+def _are_no_plain_counters(samples: SampleColumns, ends: Rows) -> NDArray[np.bool_]:
+    """For each sequence whether a value falls, or is none; the others hide nothing."""
+    values = samples.values
+    is_odd = np.isnan(values) | (samples.kinds != XOR)
+    is_odd[1:] |= values[1:] < values[:-1]  # at a start for nothing, which does no harm
+    return _have(ends, np.flatnonzero(is_odd))
+
+
+def _have(ends: Rows, rows: Rows) -> NDArray[np.bool_]:
+    """For each sequence whether it has any of these rows."""
+    found = np.zeros(len(ends), np.bool_)
+    found[ends.searchsorted(rows, side="right")] = True
     return found

@@ -1,4 +1,4 @@
-"""Float chunks to columns, many of them in lock-step: sample 0 of all, then sample 1 of all, …
+"""Float chunks to columns, many of them in lock-step: sample 0 of all, then sample 1 of all.
 
 A payload is the number of its samples (16 bits), then for each sample its time and its value:
 
@@ -20,7 +20,6 @@ import numpy as np
 from proxy.codec.bits import (
     Bytes,
     Rows,
-    Words,
     in_lock_step,
     lock_step_end,
     read_uvarints,
@@ -30,25 +29,16 @@ from proxy.codec.bits import (
 )
 from proxy.codec.chunk_error import ChunkError
 from proxy.codec.xor_decode_one import COUNT_BYTES, Position, decode_one, decode_rest, to_digits
+from proxy.codec.xor_lanes import Lanes
 from proxy.model.samples import Samples
 
 _LANES = 4096
 """As many chunks go in lock-step: their columns stay in the processor's second-level cache."""
-_FEW = 24
+_FEW = 40
 """As few are faster one after another."""
 _SPARSE = 2
 """Payloads that are less than one part in so many of the data around them are copied together."""
-
-_PLACE_FOLLOWS = np.uint64(0b11 << 62)
-_WIDE = 0b1111
-_WIDE_BITS = 68
-_SKIP = np.array([0] * 8 + [2] * 4 + [3] * 2 + [4] * 2, np.uint64)
-"""By the first four bits: how long the prefix is, …"""
-_UNUSED = np.array([63] * 8 + [50] * 4 + [47] * 2 + [44] * 2, np.uint64)
-"""how many of 64 bits do not belong to the number that follows it, …"""
-_HALF = np.uint64(1) << _UNUSED
-_LENGTH = np.array([1] * 8 + [16] * 4 + [20] * 2 + [24] * 2, np.int64)
-"""and how long both are."""
+_VALUE_BYTES = 8
 
 
 def decode_xor(data: bytes, starts: Rows, ends: Rows) -> Samples:
@@ -77,13 +67,14 @@ def decode_xor(data: bytes, starts: Rows, ends: Rows) -> Samples:
 
 
 def _sample_counts(data: bytes, starts: Rows, ends: Rows) -> Rows:
-    """What the payloads say, if they are long enough for it: what is allocated has a bound."""
+    """What the payloads say, if they are long enough: so what is allocated for them has a bound."""
     sizes = ends - starts
     if np.any(starts < 0) or np.any(ends > len(data)) or np.any(sizes < COUNT_BYTES):
         raise ChunkError("a chunk without its number of samples")
     raw = np.frombuffer(data, np.uint8)
     counts = raw[starts].astype(np.int64) << 8 | raw[starts + 1]
-    least_bits = np.where(counts > 0, 72, 0) + np.where(counts > 1, 5 + 2 * counts, 0)
+    # Sample 0 takes 9 bytes, sample 1 a byte and a bit, each other one two bits, or more.
+    least_bits = np.where(counts > 0, 72, 0) + np.where(counts > 1, 9 + 2 * (counts - 2), 0)
     if np.any(least_bits > 8 * (sizes - COUNT_BYTES)):
         raise ChunkError("a chunk is too short for its samples")
     return counts
@@ -148,20 +139,20 @@ class _Decoder:
         for lane in range(np.count_nonzero(counts > end)):
             self._finish(int(rows[lane]), end, lanes.position(lane))
 
-    def _first_samples(self, rows: Rows) -> _Lanes:
+    def _first_samples(self, rows: Rows) -> Lanes:
         """Sample 0 of each chunk, and the delta to sample 1 where there is one."""
         at = self._starts[rows] + COUNT_BYTES
         zigzagged, sizes = read_uvarints(self._raw, at)
         value_at = at + sizes
-        lanes = _Lanes(self._words, unzigzag(zigzagged), words_at(self._words, 8 * value_at))
+        lanes = Lanes(self._words, unzigzag(zigzagged), words_at(self._words, 8 * value_at))
         self._times_ms[self._firsts[rows]] = lanes.time_ms
         self._bits[self._firsts[rows]] = lanes.bits
-        deltas, delta_sizes = read_uvarints(self._raw, value_at + 8)
+        deltas, delta_sizes = read_uvarints(self._raw, value_at + _VALUE_BYTES)
         lanes.delta_ms[:] = deltas.view(np.int64)
         is_alone = self._counts[rows] == 1
         if np.any((sizes == 0) | ((delta_sizes == 0) & ~is_alone)):
             raise ChunkError("a chunk without its first times")
-        lanes.at_bits[:] = 8 * (value_at + 8 + np.where(is_alone, 0, delta_sizes))
+        lanes.at_bits[:] = 8 * (value_at + _VALUE_BYTES + np.where(is_alone, 0, delta_sizes))
         return lanes
 
     def _finish(self, row: int, number: int, position: Position) -> None:
@@ -175,126 +166,3 @@ class _Decoder:
         position = position._replace(at=position.at - 8 * start)
         rest = slice(first + number, last)
         decode_rest(to_digits(payload), position, self._times_ms[rest], self._bits[rest])
-
-
-class _Lanes:
-    """Chunks that are read in lock-step. Each column has one row for each of them.
-
-    at_bits: int64, where the next bit is. time_ms, delta_ms: int64. bits: uint64, of the value.
-    width (int64), unused, trailing (uint64): how many bits a changed value has, 64 less that, and how
-    many zeros are behind them. The others are scratch: reading makes no new columns.
-    """
-
-    __slots__ = (
-        "_changed",
-        "_index",
-        "_low",
-        "_offset",
-        "_window",
-        "_words",
-        "at_bits",
-        "bits",
-        "delta_ms",
-        "time_ms",
-        "trailing",
-        "unused",
-        "width",
-    )
-
-    def __init__(self, words: Words, time_ms: Rows, bits: Words) -> None:
-        lanes = len(bits)
-        self._words = words
-        self.time_ms = time_ms
-        self.bits = bits
-        self.at_bits, self.delta_ms, self._index, self._changed = np.empty((4, lanes), np.int64)
-        self._window, self._low, self._offset = np.empty((3, lanes), np.uint64)
-        self.width = np.full(lanes, 64, np.int64)
-        self.unused, self.trailing = np.zeros((2, lanes), np.uint64)
-
-    def narrow(self, lanes: int) -> None:
-        """Only the first so many go on."""
-        if lanes == len(self.bits):
-            return
-        for name in self.__slots__:
-            if name != "_words":
-                setattr(self, name, getattr(self, name)[:lanes])
-
-    def position(self, lane: int) -> Position:
-        columns = (self.at_bits, self.time_ms, self.delta_ms, self.bits, self.width, self.trailing)
-        return Position(*(int(column[lane]) for column in columns))
-
-    def read_sample(self, has_dod: bool) -> None:
-        """The next time and value of each."""
-        if has_dod:
-            self._load()
-            if self._window.view(np.int64).min() < 0:
-                self._change_deltas()
-            else:
-                np.left_shift(self._window, 1, out=self._window)
-                np.add(self.at_bits, 1, out=self.at_bits)
-        else:
-            self._load()
-        np.add(self.time_ms, self.delta_ms, out=self.time_ms)
-        self._read_values()
-
-    def _load(self) -> None:
-        """`words_at`, without new columns."""
-        index, offset, low = self._index, self._offset, self._low
-        np.right_shift(self.at_bits, 6, out=index)
-        np.take(self._words, index, out=self._window, mode="clip")
-        np.take(self._words[1:], index, out=low, mode="clip")
-        np.bitwise_and(self.at_bits.view(np.uint64), 63, out=offset)
-        np.left_shift(self._window, offset, out=self._window)
-        np.subtract(64, offset, out=offset)
-        np.right_shift(low, offset, out=low)
-        np.bitwise_or(self._window, low, out=self._window)
-
-    def _change_deltas(self) -> None:
-        """What the bits in the window say of the deltas."""
-        window = self._window
-        kind = (window >> np.uint64(60)).view(np.int64)
-        # One more than half of the numbers are above 0: not quite two's complement.
-        dods = ((window << _SKIP[kind]) - _HALF[kind]).view(np.int64) >> _UNUSED[kind].view(np.int64)
-        dods += 1
-        length = _LENGTH[kind]
-        wide = np.flatnonzero(kind == _WIDE)
-        if len(wide):
-            dods[wide] = words_at(self._words, self.at_bits[wide] + 4).view(np.int64)
-            length[wide] = 68
-        self.delta_ms += dods
-        self.at_bits += length
-        window <<= length.view(np.uint64)
-        if len(wide):
-            window[wide] = words_at(self._words, self.at_bits[wide])
-
-    def _read_values(self) -> None:
-        """What changed in the bits of each value, and where the next sample begins."""
-        window, changed = self._window, self._changed
-        np.right_shift(window.view(np.int64), 63, out=changed)  # all bits set where it has changed
-        np.add(self.at_bits, 1, out=self.at_bits)
-        if not changed.any():
-            return
-        np.subtract(self.at_bits, changed, out=self.at_bits)
-        has_place = window >= _PLACE_FOLLOWS
-        if has_place.any():
-            self._change_places(np.flatnonzero(has_place))
-        self._load()
-        np.right_shift(window, self.unused, out=window)
-        np.left_shift(window, self.trailing, out=window)
-        np.bitwise_and(window, changed.view(np.uint64), out=window)
-        np.bitwise_xor(self.bits, window, out=self.bits)
-        np.bitwise_and(changed, self.width, out=changed)
-        np.add(self.at_bits, changed, out=self.at_bits)
-
-    def _change_places(self, lanes: Rows) -> None:
-        """Where the changed bits of some lie from now on."""
-        window = self._window[lanes]
-        leading = (window >> np.uint64(57) & np.uint64(31)).view(np.int64)
-        width = (((window >> np.uint64(51)).view(np.int64) - 1) & 63) + 1  # 0 stands for 64
-        trailing = 64 - leading - width
-        if trailing.min() < 0:
-            raise ChunkError("a float of more than 64 bits in a chunk")
-        self.width[lanes] = width
-        self.unused[lanes] = 64 - width
-        self.trailing[lanes] = trailing
-        self.at_bits[lanes] += 11

@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from proxy.codec.bits import Rows, Words
 
 COUNT_BYTES = 2
-_VALUE_BYTES = 8
+_VALUE_BYTES, _VALUE_BITS = 8, 64
 _MOST_VARINT_BYTES = 10
 _CONTINUES = 0x80
-_PREFIXES = (("0", 2, 14), ("0", 3, 17), ("0", 4, 20), ("1", 4, 64))
-"""After a first 1: the digit at which the prefix ends, its length, and how many bits follow."""
+_PLACE_BITS = 13
+_KINDS = (
+    ("0", 2, 14, 1 << 13),
+    ("0", 3, 17, 1 << 16),
+    ("0", 4, 20, 1 << 19),
+    ("1", 4, 64, (1 << 63) - 1),
+)
+"""Of a delta's change: the digit at which its prefix ends, the prefix's length, how many bits follow,
+and the largest number of these. Below 64 bits it is one more than in two's complement."""
 
 
 class Position(NamedTuple):
@@ -36,7 +43,7 @@ class Position(NamedTuple):
     time_ms: int
     delta_ms: int
     bits: int
-    width: int = 64
+    width: int = _VALUE_BITS
     trailing: int = 0
 
 
@@ -74,7 +81,9 @@ def decode_rest(digits: str, position: Position, times_ms: Rows, bits: Words) ->
     """
     try:
         dods, changes = _changes(digits, position, len(bits))
-    except (IndexError, ValueError) as error:  # a digit beyond the end; no digits at all
+    except ChunkError:
+        raise
+    except (IndexError, ValueError) as error:  # a digit beyond the end; no digit of a number
         raise _truncated() from error
     times_ms[:] = dods
     times_ms[:1] += position.delta_ms
@@ -101,8 +110,8 @@ def _changes(digits: str, position: Position, count: int) -> tuple[Sequence[int]
         if digits[at + 1] == "0":
             at += 2
         else:
-            width, trailing = _place(digits, at + 2)
-            at += 13
+            width, trailing = _place(digits, at)
+            at += _PLACE_BITS
         end = at + width
         changes[row] = int(digits[at:end], 2) << trailing
         at = end
@@ -112,24 +121,22 @@ def _changes(digits: str, position: Position, count: int) -> tuple[Sequence[int]
 
 
 def _dod(digits: str, at: int) -> tuple[int, int]:
-    """A delta of deltas that is not 0, and where it ends."""
-    for last, length, width in _PREFIXES:
+    """A change of the delta, and where it ends. The first digit is 1."""
+    for last, length, width, largest in _KINDS:  # noqa: B007
         if digits[at + length - 1] == last:
             break
-    start = at + length
-    number = int(digits[start : start + width], 2)
-    # One more than half of them are above 0: not two's complement, except for 64 bits.
-    most = (1 << width - 1) - (width == 64)
-    return number - (number > most) * (1 << width), start + width
+    end = at + length + width
+    number = int(digits[at + length : end], 2)
+    return number - (1 << width if number > largest else 0), end
 
 
 def _place(digits: str, at: int) -> tuple[int, int]:
     """How many bits of a value follow, and how many zeros stand behind them."""
-    leading = int(digits[at : at + 5], 2)
-    width = int(digits[at + 5 : at + 11], 2) or 64
-    if leading + width > 64:
+    leading = int(digits[at + 2 : at + 7], 2)
+    width = int(digits[at + 7 : at + _PLACE_BITS], 2) or _VALUE_BITS
+    if leading + width > _VALUE_BITS:
         raise ChunkError("a float of more than 64 bits in a chunk")
-    return width, 64 - leading - width
+    return width, _VALUE_BITS - leading - width
 
 
 def _uvarint(payload: bytes, at: int) -> tuple[int, int]:

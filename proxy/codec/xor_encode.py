@@ -17,37 +17,27 @@ from proxy.codec.bits import (
     Bytes,
     Rows,
     Words,
-    in_lock_step,
-    lock_step_end,
     uvarint_sizes,
     write_uvarints,
     zigzag,
 )
+from proxy.codec.xor_values import ValueChanges, value_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    Small = NDArray[np.uint8]
-    Flags = NDArray[np.bool_]
-
 MOST_SAMPLES = 0xFFFF
 """Of a chunk: their number has 16 bits."""
 SAMPLES_PER_CHUNK = 120
 """As Prometheus aims at, and as its remote read makes chunks (`seriesToChunkEncoder`)."""
 
-_BLOCK_SAMPLES = 1 << 17
-"""As many samples are worked on at a time: their columns stay in the processor's caches."""
-_FEW = 24
-"""As few chunks are faster one after another than in lock-step."""
+_BLOCK_SAMPLES = 60_000
+"""As many samples are worked on at a time. Their columns are too small for mappings of their own, which
+cost more than the work (`proxy.allocator`)."""
 
 _COUNT_BYTES, _VALUE_BYTES = 2, 8
-_MOST_LEADING = 31
-_NONE = 64
-"""More zeros than any changed value has at either end."""
-_BIAS = 1023
-"""Of the exponent of a float64."""
 _PLACE_FOLLOWS = np.uint64(0b11 << 11)
 _PLACE_BITS = 11
 _DOD_WIDTHS = (14, 17, 20)
@@ -122,8 +112,9 @@ def _rows(starts: Rows, ends: Rows) -> slice | Rows:
     if np.array_equal(starts[1:], ends[:-1]):
         return slice(int(starts[0]), int(ends[-1]))
     counts = ends - starts
-    first = np.cumsum(counts) - counts
-    return np.arange(int(counts.sum())) + np.repeat(starts - first, counts)
+    firsts = np.cumsum(counts) - counts
+    rows: Rows = np.arange(int(counts.sum())) + np.repeat(starts - firsts, counts)
+    return rows
 
 
 def _write(times_ms: Rows, bits: Words, counts: Rows) -> tuple[bytes, Rows]:
@@ -133,7 +124,7 @@ def _write(times_ms: Rows, bits: Words, counts: Rows) -> tuple[bytes, Rows]:
     deltas_ms = np.diff(times_ms, prepend=times_ms[:1])
     heads = _Heads(times_ms[firsts], bits[firsts], deltas_ms[seconds], counts)
     times = _times(deltas_ms, np.concatenate([firsts, seconds]))
-    fields = _fields(times, _values(bits, firsts, counts), firsts)
+    fields = _fields(times, value_changes(bits, firsts, counts), firsts)
     ends = np.cumsum(fields.total_bits)
     bits_before = ends - fields.total_bits
     sizes = heads.sizes + (ends[firsts + counts - 1] - bits_before[firsts] + 7) // 8
@@ -144,7 +135,7 @@ def _write(times_ms: Rows, bits: Words, counts: Rows) -> tuple[bytes, Rows]:
     at_bits[times.wide] += _WIDE_BITS
     words = _pack(fields, at_bits, int(chunk_ends[-1]))
     _put_wide(words, wide_at, times.wide_dods)
-    data = words.byteswap(inplace=True).view(np.uint8)[:chunk_ends[-1]]
+    data = words.byteswap(inplace=True).view(np.uint8)[: chunk_ends[-1]]
     heads.put(data, chunk_starts)
     return data.tobytes(), sizes
 
@@ -209,67 +200,6 @@ def _times(deltas_ms: Rows, in_heads: Rows) -> _Times:
     return _Times(numbers, sizes, rows[is_wide], changed[is_wide])
 
 
-class _Values(NamedTuple):
-    """How the bits of each sample's value differ from those of the one before.
-
-    changes: uint64. leading, trailing: uint8, how many zeros stand on both sides of the bits that
-    are written; 64 where nothing has changed yet. has_place: uint8, 1 where it is said where they
-    lie, since they are not all where they were last time.
-    """
-
-    changes: Words
-    leading: Small
-    trailing: Small
-    has_place: Small
-
-
-def _values(bits: Words, firsts: Rows, counts: Rows) -> _Values:
-    changes = bits.copy()
-    changes[1:] ^= bits[:-1]
-    changes[firsts] = 0
-    high = (changes >> np.uint64(32)).astype(np.uint32) | np.uint32(1)  # more zeros count as 31
-    exponents = high.astype(np.float64).view(np.uint64) >> np.uint64(52)
-    leading = (np.uint64(_BIAS + 31) - exponents).astype(np.uint8)
-    leading[changes == 0] = _NONE
-    trailing = np.bitwise_count(~changes & (changes - np.uint64(1)))
-    return _Values(changes, leading, trailing, hold_places(leading, trailing, firsts, counts))
-
-
-def hold_places(leading: Small, trailing: Small, firsts: Rows, counts: Rows) -> Small:
-    """Where bits fit in the place of the last ones of their chunk, they are written as if there.
-
-    Changes `leading` and `trailing` to the place; returns 1 for those that do not fit, else 0.
-    """
-    has_place = np.zeros(len(leading), np.uint8)
-    order = np.argsort(-counts, kind="stable")
-    firsts, counts = firsts[order], counts[order]
-    held = np.full((2, len(counts)), _NONE, np.uint8)
-    for chunks, _, where in in_lock_step(firsts, counts, _FEW):
-        first, last = held[0, :chunks], held[1, :chunks]
-        is_out = ((leading[where] < first) | (trailing[where] < last)).view(np.uint8)
-        mask = 0 - is_out
-        first ^= (first ^ leading[where]) & mask
-        last ^= (last ^ trailing[where]) & mask
-        leading[where], trailing[where], has_place[where] = first, last, is_out
-    end = lock_step_end(counts, _FEW)
-    for chunk in range(np.count_nonzero(counts > end)):
-        rows = slice(int(firsts[chunk]) + end, int(firsts[chunk] + counts[chunk]))
-        _hold_one(leading[rows], trailing[rows], has_place[rows], held[:, chunk].tolist())
-    return has_place
-
-
-def _hold_one(leading: Small, trailing: Small, has_place: Small, held: list[int]) -> None:
-    """The same for samples of one chunk."""
-    first, last = held
-    zeros = (leading.tolist(), trailing.tolist())
-    for row, (front, back) in enumerate(zip(*zeros, strict=True)):
-        if front < first or back < last:
-            first, last = front, back
-            has_place[row] = 1
-        leading[row] = first
-        trailing[row] = last
-
-
 class _Fields(NamedTuple):
     """What is written of each sample behind the heads: two numbers (uint64) and their sizes (int64).
 
@@ -283,7 +213,7 @@ class _Fields(NamedTuple):
     total_bits: Rows
 
 
-def _fields(times: _Times, values: _Values, firsts: Rows) -> _Fields:
+def _fields(times: _Times, values: ValueChanges, firsts: Rows) -> _Fields:
     changes, leading, trailing, has_place = values
     is_changed = (changes != 0).view(np.uint8)
     widths = (64 - leading - trailing) * is_changed

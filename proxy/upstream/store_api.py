@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.model.query import CallerHeaders
     from proxy.model.read_query import SampleAsk
 
+    _Call = grpc.aio.UnaryStreamCall[bytes, bytes]
     _Method = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
 
 _SERIES = "/thanos.Store/Series"
@@ -68,9 +69,9 @@ _TOO_LARGE = "larger than max"
 class StoreApiPolicy:
     """How the StoreAPI is asked.
 
-    request_timeout_ms: for a whole answer, however slowly it is read. batch_series: how many series
-    of a day shall come in one message. tenant_header: which HTTP header, in any case, names the
-    tenant.
+    request_timeout_ms: for each message of an answer; the reader's own time does not count.
+    batch_series: how many series of a day shall come in one message.
+    tenant_header: which HTTP header, in any case, names the tenant.
     """
 
     channel: ChannelPolicy
@@ -121,18 +122,22 @@ class StoreApi:
 
     async def _messages(self, request: bytes, metadata: grpc.aio.Metadata) -> AsyncGenerator[bytes]:
         """The messages of an answer; an address that cannot be reached gives way to the next."""
-        clock = asyncio.get_running_loop().time
-        deadline_s = clock() + self._policy.request_timeout_ms / 1000
+        clock, limit_s = asyncio.get_running_loop().time, self._policy.request_timeout_ms / 1000
+        deadline_s = clock() + limit_s  # of the first message, however many attempts it takes
         turn = next(self._turns)
         methods = self._methods[turn:] + self._methods[:turn]
         for attempt, method in enumerate(methods, 1):
             has_begun = False
-            call = method(request, timeout=max(deadline_s - clock(), 0), metadata=metadata)
+            call = method(request, metadata=metadata)
             try:
-                while isinstance(message := await call.read(), bytes):
+                while isinstance(message := await _next(call, deadline_s - clock()), bytes):
                     has_begun = True
                     UPSTREAM_BYTES.inc(len(message))
                     yield message
+                    deadline_s = clock() + limit_s  # the reader's time does not count
+            except TimeoutError:
+                UPSTREAM_ATTEMPTS.labels("grpc_deadline_exceeded").inc()
+                raise self._too_late() from None
             except grpc.aio.AioRpcError as error:
                 UPSTREAM_ATTEMPTS.labels(f"grpc_{error.code().name.lower()}").inc()
                 is_away = error.code() is grpc.StatusCode.UNAVAILABLE and not has_begun
@@ -159,14 +164,17 @@ class StoreApi:
             del values[key]
         return grpc.aio.Metadata(*values.items())
 
+    def _too_late(self) -> QueryTimeoutError:
+        limit_s = self._policy.request_timeout_ms / 1000
+        return QueryTimeoutError(
+            f"the StoreAPI did not answer within {limit_s:g} s (--upstream.request-timeout)"
+        )
+
     def _mapped(self, error: grpc.aio.AioRpcError) -> QueryError:
         """The one place where gRPC's statuses become our errors."""
         code, words = error.code(), error.details() or "it gave no reason"
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            limit_s = self._policy.request_timeout_ms / 1000
-            return QueryTimeoutError(
-                f"the StoreAPI did not answer within {limit_s:g} s (--upstream.request-timeout)"
-            )
+            return self._too_late()
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in words:
             return LimitError(
                 f"a message of the StoreAPI is larger than {self._policy.channel.max_message_bytes} "
@@ -176,3 +184,8 @@ class StoreApi:
         if code is grpc.StatusCode.ABORTED and _LIMIT_OF_A_STORE in words:
             kind = LimitError
         return kind(text + words)
+
+
+async def _next(call: _Call, within_s: float) -> object:
+    async with asyncio.timeout(within_s):
+        return await call.read()

@@ -36,9 +36,10 @@ from proxy.model.query import CallerHeaders
 from proxy.model.read_query import Matcher, MatchType, SampleAsk
 from proxy.upstream.store_api import StoreApi, StoreApiPolicy
 from proxy.upstream.store_channel import ChannelPolicy
-from tests.thanos.cluster import EXTERNAL_LABEL, REPLICA_LABEL
+from tests.thanos.cluster import EXTERNAL_LABEL, REPLICA_LABEL, ThanosCluster
 from tests.thanos.loopback import ADDRESS, free_ports
 from tests.thanos.samples import sample_series
+from tests.thanos.series import float_series
 from tests.thanos.timeline import HOUR_MS
 from tests.upstream.store_server import answering, store_server
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
     from proxy.codec._pb.store_pb2 import SeriesRequest
     from proxy.engine.ports import SampleBatch
-    from tests.thanos.cluster import ThanosCluster
     from tests.upstream.store_server import Context, Script
 
 T = TypeVar("T")
@@ -328,6 +328,20 @@ async def test_the_time_limit_covers_all_attempts() -> None:
             await read(api)
 
 
+async def test_a_reader_that_takes_its_time_is_not_too_late() -> None:
+    messages = [one(name) for name in "abc"]
+    policy = dataclasses.replace(POLICY, request_timeout_ms=300)
+    async with (
+        store_server(script(*messages)) as server,
+        store_api(server.address, policy=policy) as api,
+    ):
+        read_series = 0
+        async for batch in api.series(ASK, NOBODY):
+            read_series += len(batch.series)
+            await asyncio.sleep(0.4)
+    assert read_series == 3
+
+
 async def test_nobody_at_the_address_is_said_at_once() -> None:
     async with store_api(f"{ADDRESS}:{free_ports(1)[0]}") as api:
         with pytest.raises(UpstreamUnreachableError, match=r"not available: .*[Cc]onnect"):
@@ -552,3 +566,28 @@ async def test_thanos_query_refuses_a_request_without_matchers_in_its_own_words(
             await read(api, dataclasses.replace(ASK, matchers=()))
         with pytest.raises(BadDataError, match="missing closing"):
             await read(api, dataclasses.replace(ASK, matchers=(Matcher(MatchType.REGEX, "a", "("),)))
+
+
+@pytest.mark.thanos
+async def test_a_store_that_is_away_makes_an_error_or_an_incomplete_answer() -> None:
+    end_ms = 1_790_000_000_000
+    constant = float_series({"__name__": "constant"}, np.arange(end_ms - HOUR_MS, end_ms, 60_000), 1.0)
+    ask = dataclasses.replace(
+        ASK,
+        first_ms=end_ms - HOUR_MS,
+        last_ms=end_ms,
+        matchers=(Matcher(MatchType.EQUAL, "__name__", "constant"),),
+    )
+    partial = dataclasses.replace(ask, partial_response=True)
+    with ThanosCluster([constant], end_ms=end_ms) as cluster:
+        async with store_api(cluster.query_grpc_address) as api:
+            [batch] = await read(api, ask)
+            assert counts_of_series(batch) == [60]
+            cluster.receive.kill()
+            with pytest.raises(UpstreamUnreachableError, match=r"series (for|from) "):
+                await read(api, ask)
+            [batch] = await read(api, partial)
+            assert not batch.is_complete
+            cluster.query.stop()
+            with pytest.raises(UpstreamUnreachableError, match="not available"):
+                await read(api, partial)
