@@ -87,7 +87,7 @@ class StreamedBody:
                 async with asyncio.timeout(self._max_stall_ms / 1000):
                     await self._response.write(view[start : start + _WRITTEN_BYTES])
             except TimeoutError:
-                text = f"the client has read nothing for {self._max_stall_ms} ms"
+                text = f"the client read nothing for {self._max_stall_ms} ms (--remote-read.max-stall)"
                 raise QueryTimeoutError(text) from None
 
     def _reset_on_close(self) -> None:

@@ -109,8 +109,9 @@ class RemoteReadEndpoint:
                 async with asyncio.timeout(limits.max_stall_ms / 1000):
                     body = await _read_up_to(request, limits.max_body_bytes)
             except TimeoutError:
-                text = f"the body was not complete after {limits.max_stall_ms} ms"
-                raise BadDataError(text) from None
+                raise BadDataError(
+                    f"the body was not complete after {limits.max_stall_ms} ms (--remote-read.max-stall)"
+                ) from None
         if max(announced_bytes, len(body)) > limits.max_body_bytes:
             raise BadDataError(
                 f"the body is larger than {limits.max_body_bytes} bytes "

@@ -44,14 +44,15 @@ def frames(batch: ChunkBatch, query_index: int, max_frame_bytes: int) -> Iterato
             series goes on in the next one.
     """
     sizes, fields = _chunk_fields(batch.chunks)
+    field_sizes = sizes + varint_lengths(sizes.astype(np.uint64)) + 1
+    ends = [0, *np.cumsum(field_sizes).tolist()]
     tail = _QUERY_INDEX + uvarint(query_index) if query_index else b""
     group: list[bytes] = []
     group_bytes = 0
     for row, first, end in _runs(batch, sizes, max_frame_bytes):
         labels = batch.labels[row]
-        chunks = b"".join(fields[2 * first : 2 * end])
-        opening = _CHUNKED_SERIES + uvarint(len(labels) + len(chunks))
-        message = b"".join((opening, labels, chunks, tail))
+        opening = _CHUNKED_SERIES + uvarint(len(labels) + ends[end] - ends[first])
+        message = b"".join((opening, labels, *fields[2 * first : 2 * end], tail))
         group += (uvarint(len(message)), crc32c(message).to_bytes(4, "big"), message)
         group_bytes += len(message)
         if group_bytes >= GROUP_BYTES:

@@ -44,7 +44,6 @@ _VALUE, _TIME = 0x09, 0x10  # of Sample
 _VALUE_AT = 3
 """Before it: the field's tag, its length, the value's tag."""
 _TIME_AT = _VALUE_AT + 8 + 1
-_NO_TIME = np.uint64((1 << 64) - 1)
 
 
 @dataclass(slots=True)
@@ -141,37 +140,27 @@ def _float_fields(batch: ChunkBatch) -> tuple[bytes, list[int]]:
     chunks = batch.chunks
     is_float = chunks.kinds == XOR
     samples = decode_xor(chunks.data, chunks.starts[is_float], chunks.ends[is_float])
-    fields, widths = _sample_fields(samples.times_ms, samples.values)
+    fields, width = _sample_fields(samples.times_ms, samples.values)
     chunk_ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(is_float)])[batch.chunk_ends]
     sample_ends = np.concatenate([np.zeros(1, np.int64), samples.ends])[chunk_ends]
-    if isinstance(widths, int):
-        return fields, (sample_ends * widths).tolist()
-    return fields, np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])[sample_ends].tolist()
+    return fields, (sample_ends * width).tolist()
 
 
-def _sample_fields(
-    times_ms: NDArray[np.int64], values: NDArray[np.float64]
-) -> tuple[bytes, int | NDArray[np.int64]]:
-    """A `samples` field for each sample, and their widths: one number where all are equal.
+def _sample_fields(times_ms: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[bytes, int]:
+    """A `samples` field for each sample, all of one width, and that width.
 
-    A value or time of 0 is written like any other; proto3 leaves that open.
+    Common times (1971 to 2109) have one length. Others are filled up to the longest, as varints
+    allow, and a value or time of 0 is written like any other.
     """
     times = times_ms.astype(np.uint64)
-    bounds = np.array([times.min(initial=_NO_TIME), times.max(initial=0)], np.uint64)
-    shortest, longest = varint_lengths(bounds).tolist()
+    longest = int(varint_lengths(times.max(initial=0, keepdims=True))[0])
     width = _TIME_AT + longest
     rows = np.empty((len(times), width), np.uint8)
     rows[:, :_VALUE_AT] = (_SAMPLES, width - 2, _VALUE)
     rows[:, _VALUE_AT : _TIME_AT - 1] = _bytes_of(values)
     rows[:, _TIME_AT - 1] = _TIME
-    if shortest >= longest:
-        put_varints(rows, _TIME_AT, times, longest)
-        return rows.tobytes(), width
-    lengths = varint_lengths(times)
-    put_varints(rows, _TIME_AT, times, lengths)
-    widths = _TIME_AT + lengths
-    rows[:, 1] = widths - 2
-    return rows[np.arange(width) < widths[:, None]].tobytes(), widths
+    put_varints(rows, _TIME_AT, times, longest)
+    return rows.tobytes(), width
 
 
 def _bytes_of(values: NDArray[np.float64]) -> NDArray[np.uint8]:

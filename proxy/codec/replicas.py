@@ -9,7 +9,6 @@ third into that.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ import numpy as np
 from proxy.codec.chunk_batches import EMPTY
 from proxy.codec.chunk_table import ChunkTable, series_of_rows
 from proxy.codec.counter_chunks import visible_offsets
-from proxy.codec.histogram_decode import GAUGE, UNKNOWN
 from proxy.codec.overlaps import deal_out
 from proxy.codec.sample_columns import decode_rows, encode_columns
 from proxy.codec.sequences import read_sequences
@@ -94,15 +92,12 @@ def _folded(chunks: Chunks, dealt: DealtChunks, rules: _Rules) -> tuple[Chunks, 
     if rules.between_ms is not None:
         sequences = sequences.between(*rules.between_ms)
     is_last = np.append(dealt.series[1:] != dealt.series[:-1], True)
-    taken = [
-        _fold(sequences, spans, counts, rules)
-        for spans, counts in zip(_spans(sequences, is_last), is_counter[is_last].tolist(), strict=True)
-    ]
-    rows = np.concatenate([rows for rows, _ in taken])
+    jobs = zip(_spans(sequences, is_last), is_counter[is_last].tolist(), strict=True)
+    with np.errstate(invalid="ignore", over="ignore"):  # a counter may stand at infinity
+        taken = [_fold(sequences, spans, counts, rules) for spans, counts in jobs]
+        rows = np.concatenate([rows for rows, _ in taken])
+        samples = _raised(sequences.samples.take(rows), np.concatenate([more for _, more in taken]))
     ends = np.cumsum([len(rows) for rows, _ in taken])
-    samples = _raised(sequences.samples.take(rows), np.concatenate([added for _, added in taken]))
-    if not rules.penalty:
-        _forget_hints(samples, rows, ends)
     made, made_ends = encode_columns(samples, ends)
     return made, np.repeat(dealt.series[is_last], np.diff(made_ends, prepend=0))
 
@@ -177,16 +172,3 @@ def _offsets(sequences: Sequences, rows: Rows, raised: NDArray[np.float64]) -> N
         is_step[floats],
     )
     return offsets
-
-
-def _forget_hints(samples: SampleColumns, rows: Rows, ends: Rows) -> None:
-    """Of a histogram that does not follow its neighbour nothing is known (`chainSampleIterator`)."""
-    if samples.histograms is None:
-        return
-    is_turn = np.ones(len(rows), np.bool_)
-    is_turn[1:] = rows[1:] != rows[:-1] + 1
-    is_turn[ends[ends < len(rows)]] = True
-    for row in np.flatnonzero(is_turn & (samples.kinds != XOR)).tolist():
-        histogram = samples.histograms[row]
-        if histogram.reset_hint != GAUGE:
-            samples.histograms[row] = dataclasses.replace(histogram, reset_hint=UNKNOWN)

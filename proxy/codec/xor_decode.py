@@ -50,6 +50,9 @@ def decode_xor(data: bytes, starts: Rows, ends: Rows) -> Samples:
         ends: int64[chunks], where it ends. What follows its samples is not looked at, as in
             Prometheus.
 
+    Returns:
+        At most four samples, 64 bytes, for each byte of the payloads.
+
     Raises:
         ChunkError: a payload is malformed, or ends before its samples do.
     """

@@ -22,14 +22,10 @@ _VALUE_BYTES, _VALUE_BITS = 8, 64
 _MOST_VARINT_BYTES = 10
 _CONTINUES = 0x80
 _PLACE_BITS = 13
-_KINDS = (
-    ("0", 2, 14, 1 << 13),
-    ("0", 3, 17, 1 << 16),
-    ("0", 4, 20, 1 << 19),
-    ("1", 4, 64, (1 << 63) - 1),
-)
-"""Of a delta's change: the digit at which its prefix ends, the prefix's length, how many bits follow,
-and the largest number of these. Below 64 bits it is one more than in two's complement."""
+_LONGEST_PREFIX = 4
+_NUMBERS = ((0, 0), (14, 1 << 13), (17, 1 << 16), (20, 1 << 19), (64, (1 << 63) - 1))
+"""Of a delta's change, by the ones of its prefix: how many bits follow, and the largest number of them.
+Below 64 bits it is one more than in two's complement."""
 
 
 class Position(NamedTuple):
@@ -122,12 +118,12 @@ def _changes(digits: str, position: Position, count: int) -> tuple[Sequence[int]
 
 def _dod(digits: str, at: int) -> tuple[int, int]:
     """A change of the delta, and where it ends. The first digit is 1."""
-    for last, length, width, largest in _KINDS:  # noqa: B007
-        if digits[at + length - 1] == last:
-            break
-    end = at + length + width
-    number = int(digits[at + length : end], 2)
-    return number - (1 << width if number > largest else 0), end
+    zero = digits.find("0", at, at + _LONGEST_PREFIX)
+    ones = zero - at if zero > 0 else _LONGEST_PREFIX
+    start = at + min(ones + 1, _LONGEST_PREFIX)
+    width, largest = _NUMBERS[ones]
+    number = int(digits[start : start + width], 2)
+    return number - (1 << width if number > largest else 0), start + width
 
 
 def _place(digits: str, at: int) -> tuple[int, int]:

@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from proxy.codec.bits import (
-    Bytes,
-    Rows,
-    Words,
-    uvarint_sizes,
-    write_uvarints,
-    zigzag,
-)
+from proxy.codec.bits import Bytes, Rows, Words, uvarint_sizes, write_uvarints, zigzag
 from proxy.codec.xor_values import ValueChanges, value_changes
 
 if TYPE_CHECKING:
@@ -41,7 +34,7 @@ _COUNT_BYTES, _VALUE_BYTES = 2, 8
 _PLACE_FOLLOWS = np.uint64(0b11 << 11)
 _PLACE_BITS = 11
 _DOD_WIDTHS = (14, 17, 20)
-"""Of a delta's change, by its kind; one that fits in none of them is wide, and takes 64 bits."""
+"""Bits of a delta's change, by its kind. One that fits in none of these is wide, and takes 64."""
 _NUMBER = np.array([(1 << 14) - 1, (1 << 17) - 1, (1 << 20) - 1, 0], np.uint64)
 _PREFIX = np.array([0b10 << 14, 0b110 << 17, 0b1110 << 20, 0], np.uint64)
 _SIZE = np.array([16, 20, 24, 0], np.int64)
@@ -141,7 +134,7 @@ def _write(times_ms: Rows, bits: Words, counts: Rows) -> tuple[bytes, Rows]:
 
 
 class _Heads:
-    """How each chunk begins, in whole bytes: number of samples, sample 0, delta of sample 1.
+    """How chunks begin, in whole bytes: number of samples, sample 0, delta to sample 1.
 
     sizes: int64[chunks], in bytes.
     """

@@ -46,7 +46,8 @@ def value_changes(bits: Words, firsts: Rows, counts: Rows) -> ValueChanges:
 
     Args:
         bits: uint64[samples], of the values.
-        firsts, counts: int64[chunks], the row of each one's first sample, and how many it has.
+        firsts: int64[chunks], the row of each one's first sample.
+        counts: int64[chunks], how many samples it has.
     """
     changes = bits.copy()
     changes[1:] ^= bits[:-1]
@@ -68,9 +69,11 @@ def hold_places(leading: Small, trailing: Small, firsts: Rows, counts: Rows) -> 
     """Where the bits of a change fit in the place of those written last, they are written there.
 
     Args:
-        leading, trailing: uint8[samples], the zeros on both sides of each change, 64 where there is
-            none; in place they become those of where its bits are written.
-        firsts, counts: as above.
+        leading: uint8[samples], how many zeros stand in front of each change, 64 where there is none;
+            becomes, in place, how many stand in front of the bits that are written.
+        trailing: likewise, behind it.
+        firsts: int64[chunks], the row of each one's first sample.
+        counts: int64[chunks], how many samples it has.
 
     Returns:
         uint8[samples], 1 for those that do not fit, else 0.

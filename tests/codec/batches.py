@@ -47,9 +47,7 @@ def rows_of(batch: ChunkBatch) -> dict[bytes, list[Row]]:
     payloads = [chunks.data[start:end] for start, end in spans]
     rows = list(zip(chunks.min_ms.tolist(), chunks.max_ms.tolist(), payloads, strict=True))
     bounds = zip(batch.chunk_starts.tolist(), batch.chunk_ends.tolist(), strict=True)
-    return {
-        label: rows[start:end] for label, (start, end) in zip(batch.labels, bounds, strict=True)
-    }
+    return {label: rows[start:end] for label, (start, end) in zip(batch.labels, bounds, strict=True)}
 
 
 Value = float | str
@@ -63,7 +61,19 @@ def histogram(time_ms: int, name: str, reset_hint: int = 0) -> HistogramSample:
     is_float = name[0] == "f"
     count: int | float = float(number) if is_float else number
     return HistogramSample(
-        time_ms, is_float, 0, 0.0, count * 0, count, 1.0, (Span(0, 1),), (), (count,), (), (), reset_hint
+        time_ms,
+        is_float,
+        0,
+        0.0,
+        count * 0,
+        count,
+        1.0,
+        (Span(0, 1),),
+        (),
+        (count,),
+        (),
+        (),
+        reset_hint,
     )
 
 
@@ -94,9 +104,7 @@ def sampled_batch(
     made = {
         label: [
             chunk_row(samples, kind)
-            for samples, kind in zip(
-                chunks, (kinds or {}).get(label, [XOR] * len(chunks)), strict=True
-            )
+            for samples, kind in zip(chunks, (kinds or {}).get(label, [XOR] * len(chunks)), strict=True)
         ]
         for label, chunks in series.items()
     }
@@ -117,6 +125,4 @@ def samples_of(batch: ChunkBatch) -> dict[bytes, list[tuple[int, Value]]]:
     samples = list(zip(columns.times_ms.tolist(), values, strict=True))
     cuts = np.concatenate([np.zeros(1, np.int64), ends])
     spans = zip(cuts[batch.chunk_starts].tolist(), cuts[batch.chunk_ends].tolist(), strict=True)
-    return {
-        label: samples[start:end] for label, (start, end) in zip(batch.labels, spans, strict=True)
-    }
+    return {label: samples[start:end] for label, (start, end) in zip(batch.labels, spans, strict=True)}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.codec import clip as clip_module
 from proxy.codec.clip import clip, cut
+from proxy.codec.sample_columns import decode_rows
 from proxy.model.chunks import COUNTER, ChunkBatch
 from tests.codec.batches import Value, batch_of, rows_of, sampled_batch, samples_of
 
@@ -92,6 +92,11 @@ def test_a_chunk_that_announced_more_than_it_holds_may_vanish() -> None:
     assert samples_of(clip(batch, 10, 100)) == {b"b": [(12, 2.0)]}
 
 
+def test_a_chunk_that_ends_before_it_begins_lies_where_it_begins() -> None:
+    batch = batch_of({b"a": [(12, 3, b"not decoded")]})
+    assert [rows_of(part) for part in cut(batch, [5, 10])] == [{}, {}, rows_of(batch)]
+
+
 def test_counters_are_kept_whole_in_every_part_that_they_reach_into() -> None:
     batch = sampled_batch({b"a": [[(0, 1.0), (10, 2.0), (10, 1.0)]]}, {b"a": [COUNTER]})
     parts = cut(batch, [5, 30])
@@ -100,7 +105,7 @@ def test_counters_are_kept_whole_in_every_part_that_they_reach_into() -> None:
 
 def test_a_chunk_is_decoded_once_however_many_cuts_go_through_it() -> None:
     batch = sampled_batch({b"a": [[(t, float(t)) for t in range(100)]]})
-    with patch.object(clip_module, "decode_rows", wraps=clip_module.decode_rows) as decode:
+    with patch("proxy.codec.clip.decode_rows", wraps=decode_rows) as decode:
         parts = cut(batch, [10, 20, 30])
     assert [len(samples_of(part)[b"a"]) for part in parts] == [10, 10, 10, 70]
     assert [call.args[1].tolist() for call in decode.call_args_list] == [[0]]

@@ -11,7 +11,9 @@ from proxy.codec.join_chunks import concatenate
 from tests.codec.batches import Row, batch_of, rows_of
 
 LABELS = st.lists(
-    st.tuples(st.sampled_from(["a", "aa", "b", "ä"]), st.sampled_from(["", "1", "é", "2", "\U0001f600"])),
+    st.tuples(
+        st.sampled_from(["a", "aa", "b", "ä"]), st.sampled_from(["", "1", "é", "2", "\U0001f600"])
+    ),
     unique_by=lambda pair: pair[0],
 ).map(lambda pairs: tuple(sorted(pairs)))
 
@@ -28,7 +30,9 @@ def test_a_series_is_its_chunks_of_all_windows_in_their_order(
     batches, wanted = [], dict[tuple[tuple[str, str], ...], list[Row]]()
     for number, counts in enumerate(windows):
         rows = {
-            labels: [(number * 100 + i, number * 100 + i, f"{labels}{number}{i}".encode()) for i in range(n)]
+            labels: [
+                (number * 100 + i, number * 100 + i, f"{labels}{number}{i}".encode()) for i in range(n)
+            ]
             for labels, n in sorted(counts.items())
         }
         batches.append(batch_of({encoded(labels): of_one for labels, of_one in rows.items()}))

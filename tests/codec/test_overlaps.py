@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,8 @@ from proxy.model.chunks import COUNTER, HISTOGRAM, XOR
 from tests.codec.batches import Row, batch_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from proxy.codec.overlaps import DealtChunks
     from proxy.model.chunks import ChunkBatch
 
@@ -122,3 +123,9 @@ def test_a_counter_makes_its_whole_series_one_to_be_decoded() -> None:
     dealt = deal_out(batch)
     assert dealt is not None
     assert (dealt.whole.tolist(), dealt.rows.tolist(), dealt.series.tolist()) == ([2], [0, 1], [0])
+
+
+def test_a_chunk_that_ends_before_it_begins_hides_no_overlap() -> None:
+    dealt = deal_out(batch_of({b"": [(0, 20, b"A"), (25, 3, b"B"), (4, 30, b"C")]}))
+    assert dealt is not None
+    assert dealt.rows.size

@@ -88,9 +88,7 @@ def test_several_queries_keep_their_order() -> None:
 
 @pytest.mark.parametrize("times", [(5, 5), (-(1 << 63), (1 << 63) - 1), (-2, -1)])
 def test_any_two_times_in_order_are_taken(times: tuple[int, int]) -> None:
-    (query,) = parsed(
-        request_of(asked(start_timestamp_ms=times[0], end_timestamp_ms=times[1]))
-    ).queries
+    (query,) = parsed(request_of(asked(start_timestamp_ms=times[0], end_timestamp_ms=times[1]))).queries
     assert (query.start_ms, query.end_ms) == times
 
 
@@ -157,9 +155,7 @@ def test_a_query_that_makes_no_sense_is_named(query: Query, text: str) -> None:
 
 def test_too_many_queries_are_refused() -> None:
     assert len(parsed(request_of(*[asked()] * 10)).queries) == 10
-    assert "11 queries, more than --remote-read.max-queries=10" in refusal(
-        request_of(*[asked()] * 11)
-    )
+    assert "11 queries, more than --remote-read.max-queries=10" in refusal(request_of(*[asked()] * 11))
 
 
 def test_the_limit_is_for_what_comes_out_of_snappy() -> None:

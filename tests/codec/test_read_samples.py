@@ -35,9 +35,9 @@ times = st.lists(
     unique=True,
 ).map(sorted)
 chunks = times.flatmap(
-    lambda of_chunk: st.lists(
-        st.floats(width=64), min_size=len(of_chunk), max_size=len(of_chunk)
-    ).map(lambda values: list(zip(of_chunk, values, strict=True)))
+    lambda of_chunk: st.lists(st.floats(width=64), min_size=len(of_chunk), max_size=len(of_chunk)).map(
+        lambda values: list(zip(of_chunk, values, strict=True))
+    )
 )
 
 
@@ -129,8 +129,7 @@ def test_series_without_samples_are_left_out() -> None:
 def test_large_batches_are_taken_by_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read_samples, "_AT_ONCE_SAMPLES", 10)
     series = {
-        labels_of(name="a", n=str(n)): [xor_chunk([(t, n) for t in range(n * 3 + 1)])]
-        for n in range(6)
+        labels_of(name="a", n=str(n)): [xor_chunk([(t, n) for t in range(n * 3 + 1)])] for n in range(6)
     }
     (result,) = read(answer_of([batch_of(series)]))
     assert [len(one.samples) for one in result.timeseries] == [1, 4, 7, 10, 13, 16]

@@ -10,9 +10,7 @@ from proxy.codec.sample_columns import SAMPLES_PER_CHUNK, decode_rows, encode_co
 from proxy.model.chunks import FLOAT_HISTOGRAM, HISTOGRAM, XOR, ChunkBatch
 from tests.codec.batches import Sampled, rows_of, sampled_batch, samples_of
 
-RUNS = st.lists(
-    st.tuples(st.sampled_from(["", "i", "f"]), st.integers(1, 130)), min_size=1, max_size=4
-)
+RUNS = st.lists(st.tuples(st.sampled_from(["", "i", "f"]), st.integers(1, 130)), min_size=1, max_size=4)
 
 
 def samples_in(runs: list[tuple[str, int]]) -> list[list[tuple[int, float | str]]]:
@@ -37,7 +35,9 @@ def test_samples_of_all_kinds_survive_being_decoded_and_encoded(
     series: list[list[tuple[str, int]]],
 ) -> None:
     chunks = {
-        f"{number}".encode(): [run[i : i + 120] for run in samples_in(runs) for i in range(0, len(run), 120)]
+        f"{number}".encode(): [
+            run[i : i + 120] for run in samples_in(runs) for i in range(0, len(run), 120)
+        ]
         for number, runs in enumerate(series)
     }
     again = encoded_again(sampled_batch(chunks))

@@ -253,6 +253,8 @@ def test_equal_chunks_of_different_series_are_no_copies() -> None:
 def test_chunks_are_put_in_order_of_their_times() -> None:
     found = only_rows(series("a", raw(5, 9, b"4"), raw(1, 8, b"2"), raw(1, 4, b"1"), raw(2, 3, b"3")))
     assert [payload for *_, payload in found] == [b"1", b"2", b"3", b"4"]
+    found = only_rows(series("a", raw(1, 8, b"2"), raw(1, 4, b"1")))
+    assert [payload for *_, payload in found] == [b"1", b"2"]
 
 
 def test_a_series_in_several_messages_is_one() -> None:
