@@ -224,7 +224,10 @@ class Settings:
         "answer although a store is away (remote read has no warnings)",
     )  # fmt: skip
     read_max_body_bytes: int = setting(
-        "remote-read.max-request-bytes", "32MB", size_bytes, "the largest request, uncompressed"
+        "remote-read.max-request-bytes",
+        "1MB",
+        size_bytes,
+        "the largest request, uncompressed; decoding takes some 30 times as much memory",
     )
     read_max_queries: int = setting(
         "remote-read.max-queries", "100", positive, "queries in one request"

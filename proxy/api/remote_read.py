@@ -110,7 +110,8 @@ class RemoteReadEndpoint:
                     body = await _read_up_to(request, limits.max_body_bytes)
             except TimeoutError:
                 raise BadDataError(
-                    f"the body was not complete after {limits.max_stall_ms} ms (--remote-read.max-stall)"
+                    f"the body was not complete after {limits.max_stall_ms} ms "
+                    "(--remote-read.max-stall)"
                 ) from None
         if max(announced_bytes, len(body)) > limits.max_body_bytes:
             raise BadDataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -77,8 +77,15 @@ class FakeReads:
     closed: int = 0
     """Answers that were given up before their end."""
 
-    async def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    given: list[AsyncGenerator[ChunkBatch]] = field(default_factory=list)
+    """Held here, so that only closing ends them."""
+
+    def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
         self.asked.append((query, caller))
+        self.given.append(self._answer(query))
+        return self.given[-1]
+
+    async def _answer(self, query: ReadQuery) -> AsyncGenerator[ChunkBatch]:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
@@ -105,12 +112,14 @@ class Server:
     session: aiohttp.ClientSession
     gate: Gate
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     async def post(self, body: Any, **headers: str) -> Answer:
         sent = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.session.post(
-            self.url + PATH, data=body, headers={**sent, **named}
-        ) as response:
+        async with self.session.post(self.url + PATH, data=body, headers={**sent, **named}) as response:
             return Answer(response.status, response.headers, await response.read())
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -120,7 +129,7 @@ class Server:
 
 
 @asynccontextmanager
-async def reading(gate: GatePolicy = GATE, **limits: int) -> AsyncIterator[Server]:
+async def reading(gate: GatePolicy = GATE, limits: ReadLimits = LIMITS) -> AsyncIterator[Server]:
     reads, threads = FakeReads(), WorkerThreads(threads=2, inline_bytes=1 << 18)
     entrance = Gate(gate)
     endpoint = RemoteReadEndpoint(
@@ -128,7 +137,7 @@ async def reading(gate: GatePolicy = GATE, **limits: int) -> AsyncIterator[Serve
         entrance,
         threads,
         ResponsePolicy(gzip=True, cors=True),
-        replace(LIMITS, **limits),
+        limits,
         "THANOS-TENANT",
     )
     named = route("remote_read", "GET HEAD POST", endpoint)
@@ -138,10 +147,12 @@ async def reading(gate: GatePolicy = GATE, **limits: int) -> AsyncIterator[Serve
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
-        yield Server(url, reads, session, entrance)
-    await runner.cleanup()
-    threads.close()
+    try:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            yield Server(url, reads, session, entrance)
+    finally:
+        await runner.cleanup()
+        threads.close()
 
 
 def body_of(*metrics: str, types: Iterable[int] = (STREAMED,)) -> bytes:

@@ -44,7 +44,7 @@ def messages(batch: ChunkBatch, query_index: int) -> Iterator[tuple[bytes, list[
         for row in range(first, end):
             start = int(chunks.ends[row - 1]) if row else 0
             series.chunks.add(
-                type=int(chunks.kinds[row]),  # type: ignore[arg-type]
+                type=int(chunks.kinds[row]),
                 min_time_ms=int(chunks.min_ms[row]),
                 max_time_ms=int(chunks.max_ms[row]),
                 data=chunks.data[start : int(chunks.ends[row])],

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from proxy.codec import read_samples
 from proxy.codec._pb.remote_pb2 import QueryResult, ReadResponse
-from proxy.codec._pb.types_pb2 import Histogram
 from proxy.codec.histogram_pb import histogram_sample
 from proxy.codec.read_samples import LARGEST_MESSAGE_BYTES, SamplesAnswer
 from proxy.errors import BadUpstreamAnswerError, LimitError
@@ -21,6 +20,7 @@ from tests.chunks import ChunkOf, FloatSample, batch_of, labels_of, xor_chunk
 from tests.codec.histograms import bits, golden_chunks
 
 if TYPE_CHECKING:
+    from proxy.codec._pb.types_pb2 import Histogram
     from proxy.model.chunks import ChunkBatch
 
 NOW_MS = 1_700_000_000_000

@@ -104,6 +104,12 @@ def test_every_float_comes_back_bit_by_bit_and_a_nan_as_the_usual_one(
     assert [time_ms for time_ms, _ in found] == [start_ms + k for k in range(len(values))]
 
 
+def test_every_millisecond_is_told_from_its_neighbours() -> None:
+    times_ms = range(-2_000, 20_000)
+    found = read(body({'{"__name__":"a"}': [(time_ms, "1") for time_ms in times_ms]}))["a"]
+    assert [time_ms for time_ms, _ in found] == [*times_ms]
+
+
 def test_a_negative_zero_keeps_its_sign() -> None:
     [(_, value)] = read(body({'{"__name__":"a"}': [(5, "-0")]}))["a"]
     assert math.copysign(1, value) == -1

@@ -58,6 +58,13 @@ def test_without_series_there_is_no_portion(batches: list[object]) -> None:
     assert list(slices(batches, 10)) == []  # type: ignore[arg-type]
 
 
+def test_a_portion_may_be_full_to_the_last_byte() -> None:
+    batch = batch_of({name: [(1, 1.0), (2, 2.0)] for name in "abcd"})
+    of_two = len(batch.chunks.data) // 2
+    for size_bytes, lengths in ((of_two, [2, 2]), (of_two - 1, [1, 1, 1, 1])):
+        assert [len(part) for [part] in slices([batch], size_bytes)] == lengths
+
+
 def test_a_batch_that_holds_none_of_a_portions_series_gives_an_empty_part() -> None:
     one, two = batch_of({"a": [(1, 1.0)]}), batch_of({"b": [(2, 2.0)]})
     portions = [[samples_of(part) for part in portion] for portion in slices([one, two], 1)]

@@ -81,7 +81,9 @@ class Held:
 class Keeper:
     """A `KeptPieces` of texts with its surroundings; fetches take a millisecond."""
 
-    def __init__(self, max_bytes: int = 1 << 20, most_tasks: int = 8) -> None:
+    def __init__(
+        self, max_bytes: int = 1 << 20, most_tasks: int = 8, policy: KeepPolicy = POLICY
+    ) -> None:
         self.store = MemoryStore(max_bytes, 0.5)
         self.watch = StoreWatch(forget_ms=1 << 40)
         self.watch.no_such_endpoint()
@@ -89,7 +91,7 @@ class Keeper:
         self.threads = Held()
         self.threads.may_run.set()
         self.background = Background(most_tasks)
-        keeping = Keeping(SIZE, join, share, lambda piece: piece.size_bytes, POLICY)
+        keeping = Keeping(SIZE, join, share, lambda piece: piece.size_bytes, policy)
         self.pieces: KeptPieces[Text] = KeptPieces(
             self.store, self.watch, self.clock, self.threads, self.background, keeping
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from typing import TYPE_CHECKING
 
@@ -118,9 +119,10 @@ def test_a_piece_that_no_look_has_confirmed_serves_shortly() -> None:
 
 
 def test_a_life_that_is_shorter_than_the_time_without_a_look_ends_first() -> None:
-    keeper = Keeper()
+    keeper = Keeper(policy=dataclasses.replace(POLICY, short_life_ms=POLICY.empty_life_ms + 1))
     keeper.look()
     keeper.keep(0, 1, aged=Aged((0, 1), is_recent=True, is_empty=True))
+    assert keeper.until_ms() == [POLICY.empty_life_ms]
     keeper.clock.advance(POLICY.empty_life_ms)
     assert keeper.runs() == []
 
@@ -182,9 +184,9 @@ def test_whatever_is_kept_serves_unless_a_newer_piece_stands_there(seed: int) ->
             waiting.append((number, first, end, keeper.fetched(first, end)))
             chance.shuffle(waiting)
             while waiting and chance.random() < 0.6:
-                mark, *run, fetched = waiting.pop()
-                keeper.keep(*run, f" {mark}", fetched=fetched)
-                compare(keeper, mark, range(*run))
+                mark, first, end, fetched = waiting.pop()
+                keeper.keep(first, end, f" {mark}", fetched=fetched)
+                compare(keeper, mark, range(first, end))
                 await asyncio.sleep(0)
 
     def compare(keeper: Keeper, mark: int, run: range) -> None:

@@ -98,8 +98,8 @@ async def test_the_function_of_deduplication_is_learned(func: str, is_chain: boo
 
 @pytest.mark.parametrize(("enforced", "label"), [("true", "team"), ("false", ""), ("", "")])
 async def test_the_tenant_label_counts_where_tenancy_is_enforced(enforced: str, label: str) -> None:
-    flags = {"query__enforce_tenancy": enforced, "query__tenant_label_name": "team"}
-    assert (await Learning(**flags).get()).tenant_label == label
+    learning = Learning(query__enforce_tenancy=enforced, query__tenant_label_name="team")
+    assert (await learning.get()).tenant_label == label
 
 
 async def test_an_enforcing_query_that_names_no_label_means_thanoss_default() -> None:

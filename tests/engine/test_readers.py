@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from proxy.engine.query_flags import LearnedFlags, QueryFlags
@@ -11,7 +13,10 @@ from proxy.model.query import CallerHeaders
 from proxy.model.read_query import Reader
 from proxy.plan.cache_key import vary_fields
 from tests.engine.cached import ManualClock
-from tests.fakes import Asked, MemoryUpstream, UpstreamAnswer
+from tests.fakes import Asked, MemoryUpstream
+
+if TYPE_CHECKING:
+    from proxy.engine.ports import UpstreamAnswer
 
 VARY = ("x-team", "authorization")
 ENFORCED = QueryFlags(("replica",), True, "tenant_id", "nobody")

@@ -131,10 +131,11 @@ async def test_an_incomplete_answer_is_not_kept() -> None:
     assert await reading.asked_by(0, 500) == []
 
 
+@pytest.mark.parametrize("at_once", [1, 1 << 18])
 async def test_one_incomplete_batch_makes_the_answer_incomplete(
-    monkeypatch: pytest.MonkeyPatch,
+    at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_read, "_AT_ONCE_SAMPLES", 1)
+    monkeypatch.setattr(remote_read, "_AT_ONCE_SAMPLES", at_once)
     reading = Reading()
     reading.source.pauses = 1
     reading.source.is_complete = False

@@ -14,8 +14,8 @@ SPAN = 0, 2_999
 WINDOWS = [(0, 999), (1_000, 1_999), (2_000, 2_999)]
 
 
-def slow(pauses: int = 5, **others: int) -> Reading:
-    reading = Reading(threads=SlowThreads(), **others)
+def slow(pauses: int = 5, parallelism: int = 4) -> Reading:
+    reading = Reading(threads=SlowThreads(), parallelism=parallelism)
     reading.source.pauses = pauses
     return reading
 

@@ -17,7 +17,8 @@ from tests.engine.reading import KEEP, Reading, SlowThreads, equal, ticks
 from tests.pieces import FEWER
 
 SPAN = 0, 999
-ANN, BOB = ({"headers": (("X-Team", name),)} for name in ("ann", "bob"))
+ANN: dict[str, Any] = {"headers": (("X-Team", "ann"),)}
+BOB: dict[str, Any] = {"headers": (("X-Team", "bob"),)}
 ENFORCED = QueryFlags(tenant_label="x", default_tenant="1")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,8 +33,8 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_read, "_AT_ONCE_BYTES", 200)
 
 
-def large(**policy: int) -> Reading:
-    reading = Reading(**{"memory_bytes": 2_000, **policy})
+def large(memory_bytes: int = 2_000, parallelism: int = 4) -> Reading:
+    reading = Reading(memory_bytes=memory_bytes, parallelism=parallelism)
     reading.world.steps_ms = dict(MANY)
     return reading
 
@@ -117,7 +117,7 @@ async def test_a_streamed_read_that_is_closed_ends_its_source_at_once() -> None:
 @pytest.mark.parametrize("policy", [{}, {"most_windows": 1}, {"memory_bytes": 10}], ids=str)
 @pytest.mark.parametrize("pauses", [0, 1, 2, 3, 5, 8, 13, 40])
 async def test_a_read_that_is_cancelled_while_it_waits_ends_its_source(
-    policy: dict[str, int], pauses: int
+    policy: dict[str, Any], pauses: int
 ) -> None:
     reading = Reading(threads=SlowThreads(), **policy)
     reading.source.pauses = 10
@@ -151,7 +151,7 @@ async def test_an_error_of_the_source_reaches_the_reader(is_streamed: bool) -> N
 
 
 async def test_before_an_error_nothing_is_answered_unless_the_answer_is_streamed() -> None:
-    async def series_before_the_error(**policy: int) -> int:
+    async def series_before_the_error(**policy: Any) -> int:
         reading = Reading(**policy)
         reading.world.steps_ms = dict(MANY)
         reading.source.fails = lambda _: UpstreamUnreachableError("gone")
@@ -207,7 +207,7 @@ async def test_an_error_in_a_window_does_not_make_a_read_large() -> None:
 
 
 @pytest.mark.parametrize("policy", [{}, {"most_windows": 1}], ids=str)
-async def test_samples_that_cannot_be_read_are_a_bad_answer(policy: dict[str, int]) -> None:
+async def test_samples_that_cannot_be_read_are_a_bad_answer(policy: dict[str, Any]) -> None:
     reading = Reading(**policy)
 
     async def broken(ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:

@@ -245,10 +245,11 @@ def test_the_fields_of_the_asker_are_read_back_from_every_kind_of_piece(
 
 @given(st.lists(TEXTS, max_size=3), st.lists(TEXTS, max_size=3))
 def test_raw_samples_never_share_a_key_with_anything_else(caller: list[str], others: list[str]) -> None:
-    samples = samples_key(caller, others)
-    ranges = [range_key([*caller, *others[:-1]], *others[-1:], 1, 0, ())] if others else []
-    answers = [answer_key([*caller, *others], "", ()), answer_key(caller, "".join(others), ())]
-    assert samples.full not in {key.full for key in (*ranges, *answers)}
+    fields = [*others, "a", "1", "0"]
+    of_range = range_key([*caller, *others], "a", 1, 0, ())
+    of_answer = answer_key([*caller, *others, "a", "1"], "0", ())
+    samples = samples_key(caller, fields)
+    assert len({key.full for key in (samples, of_range, of_answer)}) == 3
     assert samples.full.startswith(VERSION)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +13,15 @@ from proxy.plan.cache_key import range_key, samples_key, vary_fields
 from proxy.plan.purge import Purge, matches
 from tests.pieces import kept, piece_of
 
+if TYPE_CHECKING:
+    from proxy.model.piece import Piece
+
 NAMES = ("thanos-tenant", "authorization")
 
 
-def extent(tenant: str | None, reads: list[tuple[int, int]], metrics: frozenset[str] | None) -> Extent:
+def extent(
+    tenant: str | None, reads: list[tuple[int, int]], metrics: frozenset[str] | None
+) -> Extent[Piece]:
     headers = [] if tenant is None else [("THANOS-TENANT", tenant)]
     key = range_key(vary_fields(headers, NAMES), "a", 1000, 0, ())
     piece = piece_of({}, Grid(0, 1000, 1))
