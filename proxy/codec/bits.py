@@ -102,7 +102,7 @@ def in_lock_step(firsts: Rows, counts: Rows, few: int) -> Iterator[tuple[int, in
     Args:
         firsts: int64[chunks], where each chunk's samples begin in a column that holds those of one
             chunk back to back.
-        counts: int64[chunks], how many it has; in descending order.
+        counts: int64[chunks], how many it has, at least one; in descending order.
         few: ends when so many chunks or less go on.
 
     Yields:
@@ -124,7 +124,7 @@ def in_lock_step(firsts: Rows, counts: Rows, few: int) -> Iterator[tuple[int, in
 
 def lock_step_end(counts: Rows, few: int) -> int:
     """The number of the sample at which only so many chunks or less go on; 1 or more."""
-    return max(int(counts[few]), 1) if len(counts) > few else 1
+    return int(counts[few]) if len(counts) > few else 1
 
 
 def _distance(places: Rows) -> int:

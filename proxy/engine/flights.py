@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from proxy.plan.partition import Run, without
+from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import FLIGHTS
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ T = TypeVar("T")
 
 
 class Flight(Generic[T]):
-    """A fetch of the grid indices `run` under one key."""
+    """A fetch of the grid indices `run` under one key, and what is done with it afterwards."""
 
-    def __init__(self, run: Run, task: asyncio.Task[T]) -> None:
+    def __init__(self, run: Run, task: asyncio.Task[None], arrival: asyncio.Future[T]) -> None:
         self.run = run
         self._task = task
+        self._arrival = arrival
         self._seats = 0
 
     @property
@@ -39,12 +41,12 @@ class Flight(Generic[T]):
 
     async def result(self) -> T:
         """What the fetch brings or raises. To cancel this wait does not cancel the fetch."""
-        return await asyncio.shield(self._task)
+        return await asyncio.shield(self._arrival)
 
     def leave(self) -> None:
         """Give a seat back; with the last one the fetch is cancelled."""
         self._seats -= 1
-        if not self._seats and not self._task.done():
+        if not self._seats and not self._arrival.done():
             self._task.cancel()
 
 
@@ -89,9 +91,12 @@ class Flights(Generic[T]):
         wanted: list[Run],
         split: Callable[[Run], list[Run]],
         fetch: Callable[[Run], Awaitable[T]],
+        keep: Callable[[Run, T], Awaitable[None]] | None = None,
     ) -> list[Share[T]]:
         """Flights that bring every index of `wanted`: those under way, and new ones for the rest.
 
+        `keep` is for work that no waiter has to wait for. Until it is done the flight can be joined,
+        so nobody finds neither a flight nor what it has left behind.
         Synchronous, so that nobody can ask for the same steps between look and start. The caller
         must join or leave every share.
         """
@@ -104,31 +109,52 @@ class Flights(Generic[T]):
         for run in without(wanted, taken):
             for part in split(run):
                 FLIGHTS.labels("led").inc()
-                shares.append(self._start(key, part, fetch).share(part))
+                shares.append(self._start(key, part, fetch, keep).share(part))
         return sorted(shares, key=lambda share: share.run)
 
     def forget(self) -> None:
         """Let nobody else join what is under way: it may bring what has just been purged."""
         self._under_way = {}
 
-    def _start(self, key: Hashable, run: Run, fetch: Callable[[Run], Awaitable[T]]) -> Flight[T]:
-        async def fly() -> T:
-            return await fetch(run)
+    def _start(
+        self,
+        key: Hashable,
+        run: Run,
+        fetch: Callable[[Run], Awaitable[T]],
+        keep: Callable[[Run, T], Awaitable[None]] | None,
+    ) -> Flight[T]:
+        loop = asyncio.get_running_loop()
+        arrival: asyncio.Future[T] = loop.create_future()
 
-        task = asyncio.get_running_loop().create_task(fly())
-        flight = Flight(run, task)
+        async def fly() -> None:
+            try:
+                arrival.set_result(await fetch(run))
+            except Exception as error:  # noqa: BLE001  it is the waiters'
+                arrival.set_exception(error)
+                return
+            if keep is not None:
+                await keep(run, arrival.result())
+
+        task = loop.create_task(fly())
+        flight = Flight(run, task, arrival)
         self._under_way.setdefault(key, []).append(flight)
-        task.add_done_callback(lambda done: self._land(key, flight, done))
+        task.add_done_callback(lambda done: self._land(key, flight, arrival, done))
         return flight
 
-    def _land(self, key: Hashable, flight: Flight[T], task: asyncio.Task[T]) -> None:
+    def _land(
+        self, key: Hashable, flight: Flight[T], arrival: asyncio.Future[T], task: asyncio.Task[None]
+    ) -> None:
         flights = self._under_way.get(key, [])
         if flight in flights:
             flights.remove(flight)
             if not flights:
                 del self._under_way[key]
-        if not task.cancelled():
-            task.exception()  # waiters raise it; without one it would count as never looked at
+        if not arrival.done():
+            arrival.cancel()
+        elif not arrival.cancelled():
+            arrival.exception()  # waiters raise it; without one it would count as never looked at
+        if not task.cancelled() and (error := task.exception()):
+            LOG.error("what was fetched could not be kept", exc_info=error)
 
 
 def _common(wanted: list[Run], other: Run) -> list[Run]:

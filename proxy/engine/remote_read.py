@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.codec.chunk_batches import EMPTY, sample_counts, stack
+from proxy.codec.chunk_batches import sample_counts, stack
 from proxy.codec.chunk_error import ChunkError
 from proxy.codec.clip import clip
 from proxy.codec.join_chunks import concatenate
@@ -80,6 +80,14 @@ class Part:
     is_exact: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a flight brings. fetched: None when it may not be kept."""
+
+    series: ChunkBatch
+    fetched: Fetched | None
+
+
 class RemoteReads:
     """Answers remote reads from kept samples and from a source."""
 
@@ -98,7 +106,7 @@ class RemoteReads:
         self._clock = clock
         self._policy = policy
         self._readers = readers
-        self._flights: Flights[ChunkBatch] = Flights()
+        self._flights: Flights[Brought] = Flights()
         self._large = LargeReads()
 
     def forget_flights(self) -> None:
@@ -150,25 +158,29 @@ class RemoteReads:
         gate = asyncio.Semaphore(self._policy.parallelism)
         budget = Budget(self._policy.memory_bytes, plan.span.steps)
 
-        async def fly(run: Run) -> ChunkBatch:
+        async def fly(run: Run) -> Brought:
             async with gate:
                 return await self._collect(plan, run, caller, budget)
 
-        shares = self._flights.cover(plan.key.full, gaps, plan.windows, fly)
+        async def keep(_run: Run, brought: Brought) -> None:
+            if brought.fetched is not None:
+                await self._cache.keep(plan, brought.fetched, brought.series)
+
+        shares = self._flights.cover(plan.key.full, gaps, plan.fetches, fly, keep)
         try:
             brought = await fan_out(Share.join, shares, len(shares))
         finally:
             for share in shares:
                 share.leave()
         return [
-            Part(share.run, series, share.run == share.flown)
-            for share, series in zip(shares, brought, strict=True)
+            Part(share.run, one.series, share.run == share.flown)
+            for share, one in zip(shares, brought, strict=True)
         ]
 
     async def _collect(
         self, plan: ReadPlan, run: Run, caller: CallerHeaders, budget: Budget
-    ) -> ChunkBatch:
-        """The series of one window, in memory, and kept where they may be."""
+    ) -> Brought:
+        """The series of some time, in memory."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
         batches, is_complete = [], True
         async with aclosing(self._settled(plan.ask_for(run), caller, is_whole=False)) as settled:
@@ -176,14 +188,12 @@ class RemoteReads:
                 budget.take(series.size_bytes)
                 batches.append(series)
                 is_complete = is_complete and is_whole
-        series = stack(batches)
-        if is_complete:
-            grid = Grid(run.first, 1, run.steps)
-            fetched = Fetched(grid, began_wall_ms, began_ms, self._clock.monotonic_ms())
-            await self._cache.keep(plan, fetched, series)
-        else:
+        if not is_complete:
             NOT_KEPT.labels("no_store").inc()
-        return series
+            return Brought(stack(batches), None)
+        grid = Grid(run.first, 1, run.steps)
+        fetched = Fetched(grid, began_wall_ms, began_ms, self._clock.monotonic_ms())
+        return Brought(stack(batches), fetched)
 
     async def _streamed(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
         """The whole answer as it comes, from one request."""
@@ -239,8 +249,6 @@ class RemoteReads:
         for portion in slices([part.series for part in parts], _AT_ONCE_BYTES):
             size_bytes = sum(len(series.chunks.data) for series in portion)
             yield await self._threads.run(weave, portion, size_bytes)
-        if not parts:
-            yield EMPTY
 
 
 def _has_replicas(series: ChunkBatch) -> bool:

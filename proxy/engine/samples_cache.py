@@ -71,14 +71,16 @@ class SamplesCache:
         return self._pieces.purge(wanted)
 
     async def keep(self, plan: ReadPlan, fetched: Fetched, batch: ChunkBatch) -> None:
-        """Keep the settled part of a fetched answer that lies in one window."""
+        """Keep the settled part of a fetched answer, cut at windows and where recent data begins."""
         grid = fetched.grid
         settled = grid.steps_before(fetched.began_wall_ms - self._policy.freshness_ms)
         old = min(settled, grid.steps_before(fetched.began_wall_ms - self._policy.recent_ms))
         if plan.key is None or not settled:
             NOT_KEPT.labels("unsettled").inc()
             return
-        edges = [edge for edge in sorted({old, settled}) if 0 < edge < grid.steps]
+        windows = plan.windows(Run(*indices(grid)))
+        cuts = {old, settled, *(window.first - grid.first_index for window in windows)}
+        edges = [edge for edge in sorted(cuts) if 0 < edge < grid.steps]
         edges_ms = [grid.start_ms + edge for edge in edges]
         parts = await self._threads.run(
             lambda whole: cut(whole, edges_ms), batch, len(batch.chunks.data)

@@ -72,11 +72,15 @@ class ReadPlan:
         return dataclasses.replace(self.ask, first_ms=run.first, last_ms=run.end - 1)
 
     def windows(self, run: Run) -> list[Run]:
-        """A run of milliseconds, counted from the epoch, cut at multiples of the window."""
+        """A run of milliseconds, counted from the epoch, cut at multiples of the window: as kept."""
         size = self.window_ms
         cuts = range((run.first // size + 1) * size, run.end, size)
         edges = [run.first, *cuts, run.end]
         return [Run(first, end) for first, end in itertools.pairwise(edges)]
+
+    def fetches(self, run: Run) -> list[Run]:
+        """The same, as asked for: what is no longer than a window is one fetch."""
+        return [run] if run.steps <= self.window_ms else self.windows(run)
 
 
 def plan_read(query: ReadQuery, policy: ReadPolicy, reader: Reader) -> ReadPlan:

@@ -192,6 +192,13 @@ def test_a_malformed_chunk_is_refused(few: int, count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("few", [IN_LOCK_STEP, ONE_BY_ONE])
+def test_a_value_of_more_than_64_bits_is_called_that(few: int) -> None:
+    payload = payload_of(2, FIRST + A_DELTA + SIXTY_FIVE_BITS)
+    with pytest.raises(ChunkError, match="more than 64 bits"):
+        decode([payload], few)
+
+
+@pytest.mark.parametrize("few", [IN_LOCK_STEP, ONE_BY_ONE])
 def test_a_value_may_change_at_the_place_of_none_before(few: int) -> None:
     """All 64 bits, as an appender writes that goes on with a chunk of a constant."""
     changed = payload_of(2, FIRST + A_DELTA + "10" + f"{STALE_NAN:064b}")

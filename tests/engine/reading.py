@@ -142,12 +142,14 @@ class Source:
     """`engine.ports.SampleSource`: whole chunks of the world, one series in a batch.
 
     pauses: turns of the event loop before the first batch and after each. fails: raises what it is
-    given for an ask. closed: asks that were given up before their end.
+    given for an ask. closed: asks that were given up before their end. has_replicas: each sample stands
+    in two chunks that are not the same.
     """
 
     world: World
     pauses: int = 0
     is_complete: bool = True
+    has_replicas: bool = False
     fails: Callable[[SampleAsk], Exception | None] = lambda _: None
     asked: list[SampleAsk] = field(default_factory=list)
     callers: list[CallerHeaders] = field(default_factory=list)
@@ -164,6 +166,8 @@ class Source:
         is_ended = False
         try:
             chunks = self.world.chunks(ask.first_ms, ask.last_ms)
+            if self.has_replicas:
+                chunks = {name: _doubled(of_series) for name, of_series in chunks.items()}
             await ticks(self.pauses)
             for name in sorted(chunks, key=str.split):
                 if _matches(name, ask.matchers):
@@ -182,6 +186,13 @@ class Source:
     def spans(self) -> list[tuple[int, int]]:
         """What was asked so far: first and last time, relative to `OLD_MS`."""
         return sorted((ask.first_ms - OLD_MS, ask.last_ms - OLD_MS) for ask in self.asked)
+
+
+def _doubled(chunks: list[Samples]) -> list[Samples]:
+    """The same samples in other chunks, too; all in order of their first times."""
+    samples = [sample for chunk in chunks for sample in chunk]
+    others = [samples[at : at + 7] for at in range(0, len(samples), 7)]
+    return sorted([*chunks, *others], key=lambda chunk: chunk[0][0])
 
 
 class Reading:

@@ -240,3 +240,54 @@ async def test_nobody_joins_what_was_under_way_before_a_purge() -> None:
     assert await before == await after == [Run(0, 4)]
     await ticks()
     assert not source.flights._under_way
+
+
+async def test_nobody_waits_for_the_keeping_and_until_then_others_join() -> None:
+    source = Source()
+    source.gate.set()
+    kept, may_keep = [], asyncio.Event()
+
+    async def keep(run: Run, brought: Run) -> None:
+        await may_keep.wait()
+        kept.append((run, brought))
+
+    def cover() -> Share[Run]:
+        wanted = Run(0, 5)
+        (share,) = source.flights.cover(KEY, [wanted], lambda run: [run], source.fetch, keep)
+        return share
+
+    assert await cover().join() == Run(0, 5)
+    assert await cover().join() == Run(0, 5)
+    assert (source.fetched, kept) == ([Run(0, 5)], [])
+    may_keep.set()
+    await asyncio.sleep(0.01)
+    assert kept == [(Run(0, 5), Run(0, 5))]
+    assert await cover().join() == Run(0, 5)
+    assert source.fetched == [Run(0, 5)] * 2
+
+
+async def test_what_cannot_be_kept_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source()
+    source.gate.set()
+
+    async def keep(run: Run, brought: Run) -> None:
+        raise ValueError("no room")
+
+    (share,) = source.flights.cover(KEY, [Run(0, 5)], lambda run: [run], source.fetch, keep)
+    assert await share.join() == Run(0, 5)
+    await asyncio.sleep(0.01)
+    assert "could not be kept" in caplog.text
+
+
+async def test_a_failed_fetch_keeps_nothing() -> None:
+    source = Source(error=ValueError("broken"))
+    source.gate.set()
+    kept = []
+
+    async def keep(run: Run, brought: Run) -> None:
+        kept.append(run)
+
+    (share,) = source.flights.cover(KEY, [Run(0, 5)], lambda run: [run], source.fetch, keep)
+    with pytest.raises(ValueError, match="broken"):
+        await share.join()
+    assert not kept

@@ -171,4 +171,4 @@ async def test_unsettled_time_is_shared_while_it_is_fetched() -> None:
     now = reading.clock.wall - 1_000_000_000 + 40_000
     found = await asyncio.gather(*(reading.read(now - 300, now) for _ in range(10)))
     assert all(one == reading.truth(now - 300, now) for one in found)
-    assert len(reading.source.asked) == 2
+    assert len(reading.source.asked) == 1

@@ -108,6 +108,15 @@ def test_a_read_is_cut_at_multiples_of_the_window() -> None:
     ]
 
 
+def test_what_is_no_longer_than_a_window_is_fetched_at_once() -> None:
+    found = plan(5, DAY_MS + 4)
+    span = Run(5, DAY_MS + 5)
+    assert found.fetches(span) == [span]
+    assert len(found.windows(span)) == 2
+    longer = Run(5, DAY_MS + 6)
+    assert found.fetches(longer) == found.windows(longer)
+
+
 def test_a_whole_window_is_not_cut() -> None:
     assert plan().windows(Run(DAY_MS, 2 * DAY_MS)) == [Run(DAY_MS, 2 * DAY_MS)]
 
