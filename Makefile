@@ -37,7 +37,7 @@ demo: $(VENV)/.test ## the proxy in front of a real Thanos with a few days of sa
 # ── judge it ────────────────────────────────────────────────────────────────────────────────
 
 test: $(VENV)/.test ## all tests, against a real Thanos (built once, then kept in the cache folder)
-	$(PY) scripts/real_servers.py thanos
+	$(PY) scripts/real_servers.py thanos prometheus
 	$(PY) -m pytest --cases=$(CASES) $(if $(SEED),--seed=$(SEED)) $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no real server
@@ -55,7 +55,7 @@ format: $(VENV)/.check ## rewrite the code in the one format, and mend what ruff
 	$(VENV)/bin/ruff check --fix
 
 fuzz: $(VENV)/.test ## N=5000 random queries, thanoxy against Thanos; SEED=… repeats a run
-	$(PY) scripts/real_servers.py thanos
+	$(PY) scripts/real_servers.py thanos prometheus
 	$(PY) -m pytest tests/differential --cases=$(N) \
 	  --seed=$(or $(SEED),$(shell date +%s)) --hypothesis-profile=deep -o faulthandler_timeout=0 $(ARGS)
 
@@ -72,7 +72,7 @@ bench-growth: $(VENV)/.test ## how costs grow with points, clients and the cache
 	$(PY) -m benchmarks.growth $(ARGS)
 
 coverage: $(VENV)/.test ## all tests, with the lines and branches that none of them reached
-	$(PY) scripts/real_servers.py thanos
+	$(PY) scripts/real_servers.py thanos prometheus
 	$(PY) -m coverage run -m pytest $(ARGS)
 	$(PY) -m coverage report
 

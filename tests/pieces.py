@@ -37,7 +37,7 @@ def no_fragments() -> Fragments:
     return Fragments(b"", nothing, nothing.astype(np.int32), crc, crc)
 
 
-def kept(piece: Piece, first_index: int = 0) -> Kept:
+def kept(piece: Piece, first_index: int = 0) -> Kept[Piece]:
     """A piece that lives for ever."""
     return Kept(
         piece=piece,
@@ -51,7 +51,7 @@ def kept(piece: Piece, first_index: int = 0) -> Kept:
     )
 
 
-def extent_of(*pieces: Piece, full_key: bytes = b"key") -> Extent:
+def extent_of(*pieces: Piece, full_key: bytes = b"key") -> Extent[Piece]:
     ordered = sorted(pieces, key=lambda piece: piece.grid)
     return Extent(full_key, None, tuple(kept(p, p.grid.first_index) for p in ordered))
 

@@ -14,8 +14,9 @@ from itertools import compress
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.codec.matrix_json import HEAD, scan_matrix
+from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.pieces import IndexedMatrix, index_matrix, make_piece
+from proxy.codec.small_matrix import HEAD
 from proxy.model.grid import Grid
 
 if TYPE_CHECKING:

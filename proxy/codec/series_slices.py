@@ -30,6 +30,13 @@ def slices(batches: Sequence[ChunkBatch], size_bytes: int) -> Iterator[list[Chun
         at = ends
 
 
+def series_after(batch: ChunkBatch, last: bytes) -> ChunkBatch:
+    """The series whose label sets come after `last`; all for no label set at all (`b""`)."""
+    if not last or not batch.labels:
+        return batch
+    return slice_series(batch, _end(batch, 0, last), len(batch))
+
+
 def _last_label(batches: Sequence[ChunkBatch], at: list[int], size_bytes: int) -> bytes:
     """The label set that ends a portion: that of the batch with most bytes left."""
     left = [

@@ -28,7 +28,14 @@ from proxy.codec.bits import (
     words_at,
 )
 from proxy.codec.chunk_error import ChunkError
-from proxy.codec.xor_decode_one import COUNT_BYTES, Position, decode_one, decode_rest, to_digits
+from proxy.codec.xor_decode_one import (
+    COUNT_BYTES,
+    MOST_SAMPLE_BYTES,
+    Position,
+    decode_one,
+    decode_rest,
+    to_digits,
+)
 from proxy.codec.xor_lanes import Lanes
 from proxy.model.samples import Samples
 
@@ -160,12 +167,15 @@ class _Decoder:
 
     def _finish(self, row: int, number: int, position: Position) -> None:
         """The samples of one chunk from a number on."""
-        start, first = int(self._starts[row]), int(self._firsts[row])
+        start, end, first = int(self._starts[row]), int(self._ends[row]), int(self._firsts[row])
         last = first + int(self._counts[row])
-        payload = self._raw[start : self._ends[row]].tobytes()
         if number == 1:
+            payload = self._raw[start:end].tobytes()
             decode_one(payload, self._times_ms[first:last], self._bits[first:last])
             return
-        position = position._replace(at=position.at - 8 * start)
         rest = slice(first + number, last)
-        decode_rest(to_digits(payload), position, self._times_ms[rest], self._bits[rest])
+        start = position.at // 8
+        end = min(end, start + 1 + MOST_SAMPLE_BYTES * (last - first - number))
+        digits = to_digits(self._raw[start:end].tobytes())
+        position = position._replace(at=position.at - 8 * start)
+        decode_rest(digits, position, self._times_ms[rest], self._bits[rest])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from proxy.codec.bits import Rows, Words
 
 COUNT_BYTES = 2
+MOST_SAMPLE_BYTES = 19
+"""Of a sample, except the first: 145 bits. What follows need not be looked at."""
 _VALUE_BYTES, _VALUE_BITS = 8, 64
 _MOST_VARINT_BYTES = 10
 _CONTINUES = 0x80
@@ -58,7 +60,8 @@ def decode_one(payload: bytes, times_ms: Rows, bits: Words) -> None:
     times_ms[0], bits[0] = time_ms, value
     if len(bits) > 1:
         delta, at = _uvarint(payload, at)
-        digits = to_digits(payload[at:], 1)  # the first is "as the delta says" for sample 1
+        end = at + MOST_SAMPLE_BYTES * len(bits)
+        digits = to_digits(payload[at:end], 1)  # the first says that sample 1 is a delta away
         position = Position(0, time_ms, _int64(delta), value)
         decode_rest(digits, position, times_ms[1:], bits[1:])
 

@@ -34,6 +34,11 @@ class Flight(Generic[T]):
         """Whether it has been given up and only its end has not come yet."""
         return self._task.done() or self._task.cancelling() > 0
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the fetch has ended, well or not."""
+        return self._arrival.done()
+
     def share(self, run: Run) -> Share[T]:
         """A seat, for the part `run` of what the flight brings."""
         self._seats += 1
@@ -64,6 +69,11 @@ class Share(Generic[T]):
     def flown(self) -> Run:
         """All that the flight is for; its failure may be that of any part of this."""
         return self._flight.run
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether `join` would not wait."""
+        return self._flight.has_arrived
 
     async def join(self) -> T:
         """Wait for the result; raises what the fetch raised."""

@@ -10,18 +10,20 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from proxy.codec.chunk_batches import sample_counts, stack
 from proxy.codec.chunk_error import ChunkError
 from proxy.codec.clip import clip
-from proxy.codec.join_chunks import concatenate
 from proxy.codec.overlaps import deal_out
 from proxy.codec.replicas import deduplicate
-from proxy.codec.series_slices import slices
+from proxy.codec.series_slices import series_after
 from proxy.engine.fan_out import fan_out
 from proxy.engine.flights import Flights, Share
+from proxy.engine.growing import Growing
 from proxy.engine.kept_pieces import Fetched, indices
 from proxy.engine.large_reads import LargeReads
+from proxy.engine.weave import Part, woven
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.plan.aggregates import Lane, lane_of
@@ -34,15 +36,15 @@ if TYPE_CHECKING:
 
     from proxy.engine.ports import Clock, SampleSource, Threads
     from proxy.engine.readers import Readers
-    from proxy.engine.samples_cache import SamplesCache
+    from proxy.engine.samples_cache import SampleHit, SamplesCache
     from proxy.model.chunks import ChunkBatch
     from proxy.model.query import CallerHeaders
     from proxy.model.read_query import ReadQuery, SampleAsk
 
 _AT_ONCE_SAMPLES = 1 << 18
 """Samples that are decoded together, where they must be: enough for columns, not for trouble."""
-_AT_ONCE_BYTES = 1 << 21
-"""Chunk bytes that are woven and sent together."""
+
+_ANY_MS = 1
 
 
 class MustBeWholeError(Exception):
@@ -50,7 +52,7 @@ class MustBeWholeError(Exception):
 
     Either what was fetched exceeds its memory, or it holds overlapping replicas of a counter: Thanos
     raises the replica that it turns to, so what it gives for one window does not fit the next.
-    span_ms: how long the read is whose memory was full; others that share its fetch may be shorter.
+    span_ms: reads that are as long shall not be tried again for a while; 0: known already.
     """
 
     def __init__(self, reason: str, span_ms: int = 0) -> None:
@@ -69,15 +71,6 @@ class Budget:
         self.left_bytes -= size_bytes
         if self.left_bytes < 0:
             raise MustBeWholeError("too_large", self.span_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is at hand of the milliseconds `run`; `series` may reach further when not `is_exact`."""
-
-    run: Run
-    series: ChunkBatch
-    is_exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +100,9 @@ class RemoteReads:
         self._policy = policy
         self._readers = readers
         self._flights: Flights[Brought] = Flights()
+        self._growing: WeakValueDictionary[tuple[bytes, Run], Growing[ChunkBatch]] = (
+            WeakValueDictionary()
+        )
         self._large = LargeReads()
 
     def forget_flights(self) -> None:
@@ -123,38 +119,70 @@ class RemoteReads:
         """
         plan = plan_read(query, self._policy, await self._readers.of(caller))
         try:
-            parts = await self._parts(plan, caller)
-            woven = self._streamed(plan, caller) if parts is None else self._woven(parts)
-            async with aclosing(woven) as batches:
+            async with aclosing(self._answer(plan, caller)) as batches:
                 async for batch in batches:
                     yield batch
         except ChunkError as error:
             raise BadUpstreamAnswerError(f"the upstream's samples cannot be read: {error}") from error
 
-    async def _parts(self, plan: ReadPlan, caller: CallerHeaders) -> list[Part] | None:
-        """All that answers a plan, in time order; None when it is too large to be collected."""
+    async def _answer(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+        """From what is kept and collected; where that proves impossible, the rest as one stream."""
+        sent = b""
+        try:
+            async with aclosing(self._collected(plan, caller)) as batches:
+                async for batch in batches:
+                    sent = batch.labels[-1] if batch.labels else sent
+                    yield batch
+        except MustBeWholeError as error:
+            self._remember(plan, error)
+        else:
+            return
+        async with aclosing(self._streamed(plan, caller)) as batches:
+            async for batch in batches:
+                yield series_after(batch, sent)
+
+    def _collected(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+        """All that answers a plan, from kept pieces and from flights.
+
+        Raises:
+            MustBeWholeError: at once, or when it is iterated.
+        """
         now_ms = self._clock.monotonic_ms()
         if plan.key is None or self._large.is_known(plan.key.full, plan.span.steps, now_ms):
-            return None
+            raise MustBeWholeError("large")
+        whole = Run(*indices(plan.span))
         hits = self._cache.lookup(plan)
-        gaps = coalesced(without([Run(*indices(plan.span))], [hit.run for hit in hits]))
+        gaps = coalesced(without([whole], [hit.run for hit in hits]))
         hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
+        shares = self._cover(plan, gaps, caller)
+        if [(share.run, share.flown, share.has_arrived) for share in shares] == [(whole, whole, False)]:
+            return self._followed(plan, shares[0])
+        return self._joined(hits, shares)
+
+    def _remember(self, plan: ReadPlan, error: MustBeWholeError) -> None:
+        NOT_KEPT.labels(str(error)).inc()
+        if plan.key is not None and error.span_ms:
+            self._large.note(plan.key.full, error.span_ms, self._clock.monotonic_ms())
+
+    async def _joined(
+        self, hits: list[SampleHit], shares: list[Share[Brought]]
+    ) -> AsyncGenerator[ChunkBatch]:
+        """Kept pieces, and what flights bring, when all of it is there."""
         try:
-            parts = await self._fetch(plan, gaps, caller)
-        except MustBeWholeError as error:
-            NOT_KEPT.labels(str(error)).inc()
-            span_ms = max(plan.span.steps, error.span_ms)
-            self._large.note(plan.key.full, span_ms, now_ms)
-            return None
+            parts = await _parts_of(shares)
+        finally:
+            for share in shares:
+                share.leave()
         for hit in hits:
             is_exact = hit.run.steps == hit.piece.grid.steps
             parts.append(Part(hit.run, hit.piece.batch, is_exact))
-        return sorted(parts, key=lambda part: part.run)
+        parts.sort(key=lambda part: part.run)
+        async with aclosing(woven(parts, self._threads)) as batches:
+            async for batch in batches:
+                yield batch
 
-    async def _fetch(self, plan: ReadPlan, gaps: list[Run], caller: CallerHeaders) -> list[Part]:
-        """Bring the gaps by windows, each in a flight that others may share."""
-        if not gaps or plan.key is None:
-            return []
+    def _cover(self, plan: ReadPlan, gaps: list[Run], caller: CallerHeaders) -> list[Share[Brought]]:
+        """Flights that bring the gaps; others may share them."""
         gate = asyncio.Semaphore(self._policy.parallelism)
         budget = Budget(self._policy.memory_bytes, plan.span.steps)
 
@@ -166,16 +194,18 @@ class RemoteReads:
             if brought.fetched is not None:
                 await self._cache.keep(plan, brought.fetched, brought.series)
 
-        shares = self._flights.cover(plan.key.full, gaps, plan.fetches, fly, keep)
+        return self._flights.cover(_flight_key(plan), gaps, plan.fetches, fly, keep)
+
+    async def _followed(self, plan: ReadPlan, share: Share[Brought]) -> AsyncGenerator[ChunkBatch]:
+        """What one flight brings, some series at a time, while it is under way."""
+        growing = self._growing.setdefault((_flight_key(plan), share.flown), Growing())
         try:
-            brought = await fan_out(Share.join, shares, len(shares))
+            async with aclosing(growing.follow()) as batches:
+                async for batch in batches:
+                    yield batch
+            await share.join()  # raises what went wrong
         finally:
-            for share in shares:
-                share.leave()
-        return [
-            Part(share.run, one.series, share.run == share.flown)
-            for share, one in zip(shares, brought, strict=True)
-        ]
+            share.leave()
 
     async def _collect(
         self, plan: ReadPlan, run: Run, caller: CallerHeaders, budget: Budget
@@ -183,11 +213,16 @@ class RemoteReads:
         """The series of some time, in memory."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
         batches, is_complete = [], True
-        async with aclosing(self._settled(plan.ask_for(run), caller, is_whole=False)) as settled:
-            async for series, is_whole in settled:
-                budget.take(series.size_bytes)
-                batches.append(series)
-                is_complete = is_complete and is_whole
+        growing = self._growing.setdefault((_flight_key(plan), run), Growing())
+        try:
+            async with aclosing(self._settled(plan.ask_for(run), caller, is_whole=False)) as settled:
+                async for series, is_whole in settled:
+                    budget.take(series.size_bytes)
+                    batches.append(series)
+                    growing.add(series)
+                    is_complete = is_complete and is_whole
+        finally:
+            growing.end()
         if not is_complete:
             NOT_KEPT.labels("no_store").inc()
             return Brought(stack(batches), None)
@@ -229,29 +264,29 @@ class RemoteReads:
         def settle(parts: list[ChunkBatch]) -> ChunkBatch:
             series = stack(parts)
             if not is_whole and lane_of(ask.func) is Lane.COUNTER and _has_replicas(series):
-                raise MustBeWholeError("replicas_of_counter")
+                raise MustBeWholeError("replicas_of_counter", _ANY_MS)
             return clip(deduplicate(series, is_counter, not ask.is_chain, between_ms), *between_ms)
 
         size_bytes = sum(len(batch.chunks.data) for batch in batches)
         return await self._threads.run(settle, batches, size_bytes)
-
-    async def _woven(self, parts: list[Part]) -> AsyncGenerator[ChunkBatch]:
-        """Parts that follow each other in time as one answer, some series at a time."""
-
-        def weave(portion: list[ChunkBatch]) -> ChunkBatch:
-            return concatenate(
-                [
-                    series if part.is_exact else clip(series, part.run.first, part.run.end - 1)
-                    for part, series in zip(parts, portion, strict=True)
-                ]
-            )
-
-        for portion in slices([part.series for part in parts], _AT_ONCE_BYTES):
-            size_bytes = sum(len(series.chunks.data) for series in portion)
-            yield await self._threads.run(weave, portion, size_bytes)
 
 
 def _has_replicas(series: ChunkBatch) -> bool:
     """Whether chunks overlap, or are those of a downsampled counter, which go on from each other."""
     dealt = deal_out(series)
     return dealt is not None and bool(dealt.rows.size)
+
+
+def _flight_key(plan: ReadPlan) -> bytes:
+    return plan.key.full if plan.key is not None else b""
+
+
+async def _parts_of(shares: list[Share[Brought]]) -> list[Part]:
+    """What all flights bring, each for its part of the time."""
+    if not shares:
+        return []
+    brought = await fan_out(Share.join, shares, len(shares))
+    return [
+        Part(share.run, one.series, share.run == share.flown)
+        for share, one in zip(shares, brought, strict=True)
+    ]

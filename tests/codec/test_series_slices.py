@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.codec.chunk_batches import EMPTY
-from proxy.codec.series_slices import slices
-from tests.sample_batches import batch_of, check, samples_of, sort_key
+from proxy.codec.series_slices import series_after, slices
+from tests.sample_batches import batch_of, check, labels_of, samples_of, sort_key
 
 NAMES = ["a", "a b=1", "a b=2", "a b=10", "a c=1", "ab", "b", "b a=1"]
 SERIES = st.dictionaries(
@@ -75,3 +75,10 @@ def test_one_portion_of_a_small_answer_is_the_batches_themselves() -> None:
     batches = [batch_of({"a": [(1, 1.0)], "b": [(1, 1.0)]}), batch_of({"a": [(2, 2.0)]})]
     [portion] = slices(batches, 1 << 20)
     assert all(part is batch for part, batch in zip(portion, batches, strict=True))
+
+
+def test_series_after_a_label_set_are_those_that_follow_it() -> None:
+    batch = batch_of({name: [(1, 1.0)] for name in ("a", "b", "d")})
+    names = {last: len(series_after(batch, labels_of(last))) for last in ("a", "b", "c", "d", "e")}
+    assert names == {"a": 2, "b": 1, "c": 1, "d": 0, "e": 0}
+    assert series_after(batch, b"") is batch

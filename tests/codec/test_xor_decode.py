@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from unittest.mock import patch
 
 import numpy as np
@@ -143,6 +144,29 @@ def test_many_chunks_with_a_long_one_among_them(few: int) -> None:
 def test_what_follows_the_samples_does_not_matter(few: int) -> None:
     samples = [(5, 1), (7, 3), (9, 3)]
     assert decode([write_bit_by_bit(samples) + b"\xff\xff", b"\0\0\xff"], few) == [samples, []]
+
+
+@pytest.mark.parametrize("few", [2, ONE_BY_ONE])
+def test_a_payload_that_is_far_too_long_takes_no_room(few: int) -> None:
+    """As text of its digits it would take eight times its size."""
+    samples = [(time, time % 3) for time in range(9)]
+    payloads = [write_bit_by_bit(samples[:count]) for count in (5, 5, 9)]
+    text, starts, ends = joined([*payloads[:2], payloads[2] + bytes(4_000_000)])
+    tracemalloc.start()
+    with patch.object(xor_decode, "_FEW", few):
+        found = decode_xor(text, starts, ends)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert rows_of(found) == [samples[:5], samples[:5], samples]
+    assert peak < 3 * len(text)
+
+
+@pytest.mark.parametrize("few", [IN_LOCK_STEP, 1, 2, ONE_BY_ONE])
+def test_the_longest_samples_are_read(few: int) -> None:
+    """All bits of a value change each time, and a delta by more than 20 bits."""
+    samples = [(row**3 << 40, row % 2 * ((1 << 64) - 1)) for row in range(30)]
+    payloads = [write_bit_by_bit(samples[:count]) for count in (30, 2, 10)]
+    assert decode(payloads, few) == [samples, samples[:2], samples[:10]]
 
 
 def test_no_chunks_and_chunks_without_samples() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.engine import remote_read
+from proxy.engine import remote_read, weave
 from proxy.model.read_query import Matcher, MatchType
 from proxy.plan.purge import Purge
 from tests.engine.reading import KEEP, NOW_MS, OLD_MS, WINDOW_MS, Reading, SlowThreads, equal
@@ -148,7 +148,7 @@ async def test_one_incomplete_batch_makes_the_answer_incomplete(
 
 
 async def test_series_come_some_at_a_time_and_none_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_read, "_AT_ONCE_BYTES", 40)
+    monkeypatch.setattr(weave, "_AT_ONCE_BYTES", 40)
     reading = Reading()
     for _ in range(2):
         assert await reading.read(0, 2_500) == reading.truth(0, 2_500)

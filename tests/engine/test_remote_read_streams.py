@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.engine import remote_read
+from proxy.engine import remote_read, weave
 from proxy.engine.ports import SampleBatch
 from proxy.errors import BadUpstreamAnswerError, UpstreamUnreachableError
 from tests.engine.reading import OLD_MS, Reading, SlowThreads, Source, ticks
@@ -30,7 +30,7 @@ MANY = {f"a x={number:03}": 100 for number in range(200)}
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some ten samples are decoded together."""
     monkeypatch.setattr(remote_read, "_AT_ONCE_SAMPLES", 10)
-    monkeypatch.setattr(remote_read, "_AT_ONCE_BYTES", 200)
+    monkeypatch.setattr(weave, "_AT_ONCE_BYTES", 200)
 
 
 def large(memory_bytes: int = 2_000, parallelism: int = 4) -> Reading:
@@ -222,3 +222,29 @@ async def test_samples_that_cannot_be_read_are_a_bad_answer(policy: dict[str, An
     reading.source.series = broken  # type: ignore[method-assign]
     with pytest.raises(BadUpstreamAnswerError, match="cannot be read"):
         await reading.read(5, 1_500)
+
+
+async def test_a_cold_answer_is_sent_while_it_is_fetched() -> None:
+    reading = Reading()
+    reading.world.steps_ms = dict(MANY)
+    reading.source.pauses = 1
+    async with aclosing(reading.open(0, 999)) as batches:
+        first = await anext(batches)
+        assert len(first) > 0
+        assert reading.source.running == 1
+        found = samples_of(first)
+        async for batch in batches:
+            found.update(samples_of(batch))
+    assert found == reading.truth(0, 999)
+    await ticks(5)
+    assert await reading.asked_by(0, 999) == []
+
+
+async def test_a_follower_gets_what_came_before_it_too() -> None:
+    reading = Reading()
+    reading.world.steps_ms = dict(MANY)
+    reading.source.pauses = 1
+    async with aclosing(reading.open(0, 999)) as batches:
+        await anext(batches)
+        assert await reading.read(0, 999) == reading.truth(0, 999)
+    assert len(reading.source.asked) == 1

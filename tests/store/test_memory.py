@@ -165,7 +165,7 @@ def test_the_bytes_are_those_of_what_is_held_and_never_above_the_bound(
     actions: list[Action], max_bytes: int
 ) -> None:
     store = MemoryStore(max_bytes, 0.6)
-    held: dict[ExtentId, Extent] = {}
+    held: dict[ExtentId, Extent[Piece]] = {}
     for action, number, size in actions:
         if action == "put":
             extent = extent_of(interned(store, PIECES[size]))
