@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from proxy.model.query import CallerHeaders
     from proxy.model.read_query import ReadQuery, SampleAsk
 
-_AT_ONCE_SAMPLES = 1 << 18
+_AT_ONCE_SAMPLES = 1 << 19
 """Samples that are decoded together, where they must be: enough for columns, not for trouble."""
 
 _ANY_MS = 1
@@ -185,20 +185,31 @@ class RemoteReads:
         """Flights that bring the gaps; others may share them."""
         gate = asyncio.Semaphore(self._policy.parallelism)
         budget = Budget(self._policy.memory_bytes, plan.span.steps)
+        begun: dict[Run, Growing[ChunkBatch]] = {}
+
+        def begin(gap: Run) -> list[Run]:
+            """A list for each new flight, in place of that of an earlier one for the same time."""
+            runs = plan.fetches(gap)
+            for run in runs:
+                self._growing[_flight_key(plan), run] = begun[run] = Growing()
+            return runs
 
         async def fly(run: Run) -> Brought:
             async with gate:
-                return await self._collect(plan, run, caller, budget)
+                try:
+                    return await self._collect(plan.ask_for(run), caller, budget, begun[run])
+                finally:
+                    begun[run].end()
 
         async def keep(_run: Run, brought: Brought) -> None:
             if brought.fetched is not None:
                 await self._cache.keep(plan, brought.fetched, brought.series)
 
-        return self._flights.cover(_flight_key(plan), gaps, plan.fetches, fly, keep)
+        return self._flights.cover(_flight_key(plan), gaps, begin, fly, keep)
 
     async def _followed(self, plan: ReadPlan, share: Share[Brought]) -> AsyncGenerator[ChunkBatch]:
         """What one flight brings, some series at a time, while it is under way."""
-        growing = self._growing.setdefault((_flight_key(plan), share.flown), Growing())
+        growing = self._growing[_flight_key(plan), share.flown]
         try:
             async with aclosing(growing.follow()) as batches:
                 async for batch in batches:
@@ -208,25 +219,21 @@ class RemoteReads:
             share.leave()
 
     async def _collect(
-        self, plan: ReadPlan, run: Run, caller: CallerHeaders, budget: Budget
+        self, ask: SampleAsk, caller: CallerHeaders, budget: Budget, growing: Growing[ChunkBatch]
     ) -> Brought:
         """The series of some time, in memory."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
         batches, is_complete = [], True
-        growing = self._growing.setdefault((_flight_key(plan), run), Growing())
-        try:
-            async with aclosing(self._settled(plan.ask_for(run), caller, is_whole=False)) as settled:
-                async for series, is_whole in settled:
-                    budget.take(series.size_bytes)
-                    batches.append(series)
-                    growing.add(series)
-                    is_complete = is_complete and is_whole
-        finally:
-            growing.end()
+        async with aclosing(self._settled(ask, caller, is_whole=False)) as settled:
+            async for series, is_whole in settled:
+                budget.take(series.size_bytes)
+                batches.append(series)
+                growing.add(series)
+                is_complete = is_complete and is_whole
         if not is_complete:
             NOT_KEPT.labels("no_store").inc()
             return Brought(stack(batches), None)
-        grid = Grid(run.first, 1, run.steps)
+        grid = Grid.between(ask.first_ms, ask.last_ms, 1)
         fetched = Fetched(grid, began_wall_ms, began_ms, self._clock.monotonic_ms())
         return Brought(stack(batches), fetched)
 
