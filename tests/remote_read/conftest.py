@@ -73,14 +73,17 @@ ONE_BLOCK = (
     "--storage.tsdb.max-block-duration=60d",
 )
 
+HELD = ("http_requests_", "request_duration_", "turned_native")
+"""What the names of these series begin with."""
+
 
 @pytest.fixture(scope="session")
 def holder(thanos: ThanosCluster) -> Iterator[PrometheusServer]:
-    """A Prometheus that holds the counters of the sample series itself, labelled as in Thanos."""
+    """A Prometheus that holds some of the sample series itself, labelled as in Thanos."""
     wanted = [
         with_added_labels(one)
         for one in sample_series(thanos.end_ms)
-        if dict(one.labels).get(METRIC_NAME, "").startswith(("http_requests_", "request_duration_"))
+        if dict(one.labels).get(METRIC_NAME, "").startswith(HELD)
     ]
     with PrometheusServer(flags=ONE_BLOCK) as prometheus:
         remote_write.write(prometheus.write_url, wanted)

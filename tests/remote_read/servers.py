@@ -32,11 +32,6 @@ def grpc_address(thanos: ThanosCluster) -> str:
     return address
 
 
-def thanoxy(thanos: ThanosCluster, folder: Path, flags: Sequence[str] = ()) -> ServedThanoxy:
-    """In front of Thanos, both sources configured as `flags` say."""
-    return ServedThanoxy(thanos.query_url, folder, flags)
-
-
 def source_flags(thanos: ThanosCluster, source: str) -> list[str]:
     """The flags by which thanoxy reads samples over `grpc` or over `http`."""
     return [f"--upstream.grpc-address={grpc_address(thanos)}"] if source == "grpc" else []

@@ -8,13 +8,14 @@ import pytest
 
 from tests.remote_read.asking import differences, told
 from tests.remote_read.conftest import SOURCES, TYPES
-from tests.remote_read.queries import CASES, FLOATS, NATIVE, OTHERWISE, STALE, Case
+from tests.remote_read.queries import CASES, FLOATS, NATIVE, OTHERWISE, STALE, TURNING, Case
+from tests.remote_read.servers import SamplesOnlyRelay
+from tests.thanos.prometheus import PrometheusServer
 
 if TYPE_CHECKING:
     from tests.remote_read.asking import Told
     from tests.remote_read.conftest import Readers
     from tests.thanos.cluster import ThanosCluster
-    from tests.thanos.prometheus import PrometheusServer
     from tests.thanos.timeline import Timeline
 
 by_type = pytest.mark.parametrize("response_type", TYPES)
@@ -35,8 +36,16 @@ def test_there_are_at_least_sixty_questions_and_none_twice() -> None:
     assert len({str(case) for case in CASES}) == len(CASES) >= 60
 
 
-@by_type
-@cases(*CASES)
+@pytest.mark.parametrize(
+    ("case", "response_type"),
+    [
+        (case, response_type)
+        for response_type in TYPES
+        for case in CASES
+        if response_type == "streamed" or case not in TURNING
+    ],
+    ids=str,
+)
 def test_over_grpc_every_answer_is_that_of_thanos_query(
     thanos: ThanosCluster, readers: Readers, timeline: Timeline, case: Case, response_type: str
 ) -> None:
@@ -75,7 +84,7 @@ def test_over_http_a_series_goes_on_for_the_lookback_delta_after_its_stale_marke
 
 
 @by_type
-@cases(*NATIVE)
+@cases(*NATIVE, *TURNING)
 def test_over_http_native_histograms_are_refused_and_prometheus_says_why(
     readers: Readers, timeline: Timeline, case: Case, response_type: str
 ) -> None:
@@ -100,6 +109,22 @@ def test_where_thanos_changes_samples_the_answer_is_that_of_a_prometheus_that_ha
     want, _ = told(holder.url, case.question(timeline))
     assert differences(asked_of_thanos(thanos, case, timeline), want), "the case shows no difference"
     got, errors = told(readers.prometheus(source, response_type).url, case.question(timeline))
+    assert not errors
+    assert not differences(want, got)
+
+
+@cases(*TURNING)
+def test_what_prometheus_makes_of_samples_that_turn_native_does_not_depend_on_who_sent_them(
+    thanos: ThanosCluster,
+    readers: Readers,
+    holder: PrometheusServer,
+    timeline: Timeline,
+    case: Case,
+) -> None:
+    with SamplesOnlyRelay(holder.read_url) as relay, PrometheusServer(relay.read_url) as reader:
+        want, _ = told(reader.url, case.question(timeline))
+    assert differences(asked_of_thanos(thanos, case, timeline), want), "the case shows no difference"
+    got, errors = told(readers.prometheus("grpc", "samples").url, case.question(timeline))
     assert not errors
     assert not differences(want, got)
 
