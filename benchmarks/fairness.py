@@ -9,9 +9,10 @@ import statistics
 import threading
 import time
 
+from benchmarks.client import Client
 from benchmarks.cold import SMALL, WIDE, query_path
 from benchmarks.dataset import DAY_MS, bench_thanos
-from benchmarks.servers import Client, Thanoxy
+from benchmarks.servers import Thanoxy
 
 SECONDS = 8
 

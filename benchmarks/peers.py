@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers [--quick] [--rounds 5] [--peer NAME=URL …] [--only SECTION …]
 
-All peers take turns at every request, so that a machine that drifts hurts all alike, and each asks
+All peers take turns all the time, so that a machine that drifts hurts all alike, and each asks
 Thanos through a relay of its own that counts. The run is saved as `.benchmarks/peers-<n>.json`;
 `python -m benchmarks.report` makes the tables of docs/benchmarks.md from it.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.crowd import crowds
 from benchmarks.dataset import bench_thanos
-from benchmarks.machine import Progress, end_on_sigterm, this_machine
+from benchmarks.machine import Progress, interruptible, this_machine
 from benchmarks.marks import marks
 from benchmarks.measure import memory, take_turns, throughput
 from benchmarks.participants import start_peers
@@ -30,7 +30,7 @@ from scripts.real_servers import binary
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 5, 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Bench:
 
     def reads(self) -> None:
         """Remote read, on a Thanos of its own."""
-        self.run.reads += reads(2 if self.is_quick else 7)
+        self.run.reads += reads(1 if self.is_quick else 7)
         for one in self.run.reads:
             self.progress.say(f"remote read, {one.peer}: {one.median_ms:.0f} ms")
 
@@ -105,7 +105,6 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    end_on_sigterm()
     for name in ("thanos", "cortex"):
         binary(name)
     progress = Progress()
@@ -144,4 +143,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    interruptible(main)

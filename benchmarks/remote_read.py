@@ -39,6 +39,7 @@ HOURS = 24
 SCRAPE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+REPLICA_OFFSET_MS = 17_000
 SAMPLES = SERIES * HOURS * HOUR_MS // SCRAPE_MS
 
 SHIM = "shim"
@@ -50,7 +51,8 @@ MOST_OF_SHIM = 1 / 3
 class Peer:
     """Who is asked with PromQL, and what stands behind it.
 
-    samples: how many it should see. is_claimed: it has to be at least three times as fast as the shim.
+    samples: how many it should see at least. is_claimed: it has to be at least three times as fast as
+    the shim.
     """
 
     name: str
@@ -68,7 +70,10 @@ class Peer:
 
 
 def bench_series(end_ms: int, replicas: int) -> list[RawSeries]:
-    """`bench_read{instance}`, two days of it, values of full precision; replicas are equal."""
+    """`bench_read{instance}`, two days of it, values of full precision.
+
+    The second replica scrapes 17 s later than the first, so that all chunks of the two overlap.
+    """
     random = np.random.default_rng(7)
     times = np.arange(end_ms - 2 * DAY_MS, end_ms, SCRAPE_MS, dtype=np.int64)
     series = []
@@ -82,7 +87,7 @@ def bench_series(end_ms: int, replicas: int) -> list[RawSeries]:
                 "job": "node",
                 "replica": f"r{replica}",
             }
-            series.append(float_series(labels, times, values))
+            series.append(float_series(labels, times + replica * REPLICA_OFFSET_MS, values))
     return series
 
 
@@ -113,8 +118,11 @@ def main() -> None:
 
 
 def start_peers(running: contextlib.ExitStack, thanos: ThanosCluster, replicas: int) -> list[Peer]:
-    """All of them, each behind a Prometheus; thanoxy over each source in processes of its own."""
-    grpc = store_api(thanos)
+    """All of them, each behind a Prometheus; thanoxy over each source in processes of its own.
+
+    Nothing is claimed where there are replicas: the shim, which leaves them as they are, does less.
+    """
+    grpc, is_claimed = store_api(thanos), replicas == 1
 
     def thanoxy(*flags: str) -> Thanoxy:
         return running.enter_context(Thanoxy(thanos.query_url, *flags))
@@ -126,10 +134,10 @@ def start_peers(running: contextlib.ExitStack, thanos: ThanosCluster, replicas: 
     source = f"--upstream.grpc-address={grpc}"
     return [
         Peer("thanos query, directly", thanos.query_url),
-        reader("thanoxy, gRPC, cold", thanoxy(source), is_cold=True, is_claimed=True),
-        reader("thanoxy, gRPC, warm", thanoxy(source), is_claimed=True),
+        reader("thanoxy, gRPC, cold", thanoxy(source), is_cold=True, is_claimed=is_claimed),
+        reader("thanoxy, gRPC, warm", thanoxy(source), is_claimed=is_claimed),
         reader("thanoxy, HTTP, cold", thanoxy(), is_cold=True),
-        reader("thanoxy, HTTP, warm", thanoxy(), is_claimed=True),
+        reader("thanoxy, HTTP, warm", thanoxy(), is_claimed=is_claimed),
         # It does not remove replicas, so that Prometheus sees all of them.
         reader(SHIM, running.enter_context(Shim(grpc)), samples=SAMPLES * replicas),
     ]
@@ -156,11 +164,16 @@ def measure(peers: Sequence[Peer], end_ms: int, rounds: int) -> None:
             begin = time.perf_counter()
             seen = samples_seen(peer.url + path)
             took_s = time.perf_counter() - begin
-            if seen != peer.samples:
+            if not is_right(seen, peer.samples):
                 raise SystemExit(f"{peer.name} saw {seen} samples, not {peer.samples}")
             if turn:
                 peer.took_s.append(took_s)
                 peer.cpu_s += peer.server.cpu_s() - cpu_s if peer.server else 0.0
+
+
+def is_right(seen: int, samples: int) -> bool:
+    """Where one replica is chosen for the first time, both may give a sample: one more a window."""
+    return samples <= seen <= samples + 3 * SERIES
 
 
 def samples_seen(url: str) -> int:

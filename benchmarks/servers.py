@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
+import atexit
 import math
 import os
 import re
@@ -10,14 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
+from benchmarks.client import Client
 from scripts.real_servers import binary
 from tests.thanos.loopback import free_ports
 
@@ -25,45 +24,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LARGE_CACHE = "2GB"
-_IDLE_S = 5.0
 _STATUS = re.compile(r"^(VmHWM|VmRSS):\s+(\d+) kB", re.MULTILINE)
 
 
 def cache_flag(size: str) -> str:
     """The size of the results cache, as thanoxy and query-frontend take it."""
     return f"--query-range.response-cache-config={{type: IN-MEMORY, config: {{max_size: {size}}}}}"
-
-
-class Client:
-    """One kept connection to a server; reads answers and throws them away."""
-
-    def __init__(self, url: str) -> None:
-        parts = urllib.parse.urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=120)
-        self._buffer = bytearray(1 << 20)
-        self._used_s = time.monotonic()
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def ask(self, path: str, gzip: bool) -> int:
-        """Ask and read to the end; the number of bytes of the body as sent.
-
-        Raises:
-            SystemExit: an answer other than 200.
-        """
-        headers = {"Accept-Encoding": "gzip" if gzip else "identity"}
-        if time.monotonic() - self._used_s > _IDLE_S:
-            self._connection.close()  # the server may do so at any moment: connect anew
-        self._connection.request("GET", path, headers=headers)
-        answer = self._connection.getresponse()
-        size = 0
-        while read := answer.readinto(self._buffer):
-            size += read
-        self._used_s = time.monotonic()
-        if answer.status != HTTPStatus.OK:
-            raise SystemExit(f"{path} answered {answer.status}: {bytes(self._buffer[:500])!r}")
-        return size
 
 
 class Server:
@@ -76,6 +42,7 @@ class Server:
 
     def start(self, arguments: list[str], **options: Any) -> None:
         self._process = subprocess.Popen(arguments, **options)
+        atexit.register(self._process.kill)  # an interruption while it starts would leave it behind
 
     def __exit__(
         self,

@@ -14,9 +14,10 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from benchmarks.client import Client
 from benchmarks.cold import query_path
 from benchmarks.dataset import DAY_MS, bench_thanos
-from benchmarks.servers import Client, QueryFrontend, Server, Thanoxy, requests_per_core_second
+from benchmarks.servers import QueryFrontend, Server, Thanoxy, requests_per_core_second
 
 
 @dataclass(frozen=True)

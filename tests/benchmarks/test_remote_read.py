@@ -10,11 +10,13 @@ import pytest
 from benchmarks.remote_read import (
     DAY_MS,
     HOUR_MS,
+    REPLICA_OFFSET_MS,
     SAMPLES,
     SERIES,
     SHIM,
     Peer,
     bench_series,
+    is_right,
     query_path,
     table,
     verdicts,
@@ -54,12 +56,23 @@ def test_a_cold_query_is_another_in_each_turn() -> None:
     assert len({query_path(END_MS, turn) for turn in (None, 0, 1, 2)}) == 4
 
 
-def test_replicas_are_equal_but_for_their_label() -> None:
+def test_replicas_differ_in_their_label_and_in_when_they_scrape() -> None:
     one, other, *_ = bench_series(END_MS, replicas=2)
     assert dict(one.labels)["replica"] != dict(other.labels)["replica"]
     assert {**dict(one.labels), "replica": ""} == {**dict(other.labels), "replica": ""}
     assert np.array_equal(one.values, other.values)
+    assert np.all(other.timestamps_ms - one.timestamps_ms == REPLICA_OFFSET_MS)
     assert len(bench_series(END_MS, replicas=2)) == 2 * SERIES
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_so"),
+    [(SAMPLES - 1, False), (SAMPLES, True), (SAMPLES + SERIES, True), (2 * SAMPLES, False)],
+)
+def test_a_peer_that_reads_too_few_samples_or_both_replicas_is_found_out(
+    seen: int, is_so: bool
+) -> None:
+    assert is_right(seen, SAMPLES) is is_so
 
 
 def test_the_table_compares_medians_with_the_shim_and_with_thanos_itself() -> None:
