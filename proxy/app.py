@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from proxy.api.health import Ready
+from proxy.api.listener import Listener
 from proxy.api.server import JsonServer
 from proxy.demo.app import start_demo
 from proxy.engine.background import Background
@@ -70,7 +71,9 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
         runner = _runner(settings, build_router(settings, engine, ready))
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
-        url = await _listen(runner, settings.http_address)
+        listener = Listener(_server(runner))
+        parts.push_async_callback(listener.close)
+        url = await _listen(listener, settings.http_address)
         return App(url, upstream_url, engine, ready, parts.pop_all())
     raise AssertionError("unreachable")
 
@@ -121,16 +124,19 @@ def _runner(settings: Settings, router: Router) -> web.ServerRunner:
     return web.ServerRunner(server, access_log=None, shutdown_timeout=grace_s)
 
 
-async def _listen(runner: web.ServerRunner, address: str) -> str:
+def _server(runner: web.ServerRunner) -> web.Server:
+    assert runner.server is not None  # noqa: S101  `setup` has made it
+    return runner.server
+
+
+async def _listen(listener: Listener, address: str) -> str:
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdecimal() or int(port) > _LAST_PORT:
         raise SettingError(f"--http-address={address}: host:port is expected")
-    site = web.TCPSite(runner, host.strip("[]") or None, int(port), backlog=1024)
     try:
-        await site.start()
+        bound_host, bound_port = await listener.open(host.strip("[]") or None, int(port))
     except OSError as error:
         raise SettingError(f"--http-address={address}: {error.strerror or error}") from error
-    bound_host, bound_port = runner.addresses[0][:2]
     shown = "127.0.0.1" if bound_host in _EVERYWHERE else bound_host
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{bound_port}"
 

@@ -16,6 +16,7 @@ from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
 from proxy.engine.answer_memo import AnswerMemo
 from proxy.engine.range_query import RangeQueries
+from proxy.engine.readers import THANOS_TENANT
 from proxy.engine.results_cache import ResultsCache
 from proxy.engine.whole_answers import WholeAnswers
 from proxy.plan.freshness import KeepPolicy
@@ -114,8 +115,11 @@ def _keep_policy(settings: Settings, life_ms: int | None) -> KeepPolicy:
 
 
 def vary_names(settings: Settings) -> tuple[str, ...]:
-    """The headers that answers vary by, the tenant's first; in lower case."""
-    names = [settings.tenant_header, *settings.vary_headers.split(",")]
+    """The headers that answers vary by, the tenant's first; in lower case.
+
+    Thanos falls back to its default header where its own is missing (`pkg/tenancy`), so that counts.
+    """
+    names = [settings.tenant_header, *settings.vary_headers.split(","), THANOS_TENANT]
     return tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
 
 

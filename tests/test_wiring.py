@@ -53,8 +53,8 @@ async def until(proxy: Proxy, state: str) -> Answer:
 def test_answers_vary_by_the_tenant_and_by_the_headers_that_are_set() -> None:
     assert vary_names(Settings()) == ("thanos-tenant", "x-scope-orgid", "authorization", "cookie")
     own = Settings(tenant_header="X-Team", vary_headers=" X-User , x-team,,Cookie")
-    assert vary_names(own) == ("x-team", "x-user", "cookie")
-    assert vary_names(Settings(tenant_header="", vary_headers="")) == ()
+    assert vary_names(own) == ("x-team", "x-user", "cookie", "thanos-tenant")
+    assert vary_names(Settings(tenant_header="", vary_headers="")) == ("thanos-tenant",)
 
 
 def test_lives_are_those_of_the_settings() -> None:

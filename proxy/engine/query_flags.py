@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from proxy.codec.flags_json import parse_flags
-from proxy.errors import QueryError, UpstreamAnswerError
+from proxy.errors import BadUpstreamAnswerError, QueryError, UpstreamAnswerError
 from proxy.model.query import CallerHeaders
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 PATH = "/api/v1/status/flags"
 _REMEMBERED_MS = 60_000
+_BY_CERTIFICATE = (
+    "Thanos Query takes tenants from client certificates (--query.tenant-certificate-field), which "
+    "remote reads over gRPC do not see: set --upstream.tenant-label, and let nobody else set the "
+    "tenant's header"
+)
 _NO_SUCH_ENDPOINT = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
@@ -85,6 +90,8 @@ class LearnedFlags:
     def _united(self, flags: Mapping[str, str]) -> QueryFlags:
         known = self._known
         enforced = flags.get("query.enforce-tenancy") == "true"
+        if enforced and flags.get("query.tenant-certificate-field") and not known.tenant_label:
+            raise BadUpstreamAnswerError(_BY_CERTIFICATE)
         learned_label = flags.get("query.tenant-label-name", "tenant_id") if enforced else ""
         labels = sorted({label for label in flags.get("query.replica-label", "").split(",") if label})
         return dataclasses.replace(

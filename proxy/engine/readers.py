@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from proxy.engine.query_flags import LearnedFlags
     from proxy.model.query import CallerHeaders
 
-_THANOS_TENANT = "thanos-tenant"
+THANOS_TENANT = "thanos-tenant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +50,4 @@ class Readers:
         first: dict[str, str] = {}
         for name, value in caller.pairs:
             first.setdefault(name.lower(), value)
-        return first.get(self.tenant_header) or first.get(_THANOS_TENANT, "")
+        return first.get(self.tenant_header) or first.get(THANOS_TENANT, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -194,3 +194,11 @@ async def test_it_asks_on_its_own_behalf() -> None:
     learning = Learning()
     await learning.get()
     assert [asked.headers for asked in learning.upstream.asked] == [[]]
+
+
+async def test_tenants_from_certificates_are_not_guessed() -> None:
+    flags: Any = {"query__enforce_tenancy": "true", "query__tenant_certificate_field": "commonName"}
+    with pytest.raises(BadUpstreamAnswerError, match="tenant-certificate-field"):
+        await Learning(**flags).get()
+    told = Learning(QueryFlags(tenant_label="team"), **flags)
+    assert (await told.get()).tenant_label == "team"

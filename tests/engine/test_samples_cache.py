@@ -83,6 +83,15 @@ async def test_windows_are_found_in_order_of_time() -> None:
     assert [*found(reading, -500, 2_499)] == [(-500, 0), (0, 1_000), (1_000, 2_000), (2_000, 2_500)]
 
 
+async def test_an_answer_that_crosses_the_edge_of_a_window_is_cut_there() -> None:
+    reading = Reading()
+    await keep(reading, 600, 1_400)
+    assert found(reading, 0, 1_999) == {
+        (600, 1_000): {"a x=1": samples(600, 1_000)},
+        (1_000, 1_400): {"a x=1": samples(1_000, 1_400)},
+    }
+
+
 async def test_another_question_finds_nothing() -> None:
     reading = Reading()
     await keep(reading, 0, 1_000)
