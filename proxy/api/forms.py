@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from proxy.model.query import Form
 
 _FORM = "application/x-www-form-urlencoded"
+_MOST_REMEMBERED_BYTES = 4096
+_parsed_lately = lru_cache(512)(parse_form)
 SENT_FORM = web.RequestKey("sent_form", bytes)
 """Where a request keeps the text of its form, for the slow-query log."""
 
@@ -52,14 +55,20 @@ async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestFor
     """Read a GET's or a form POST's parameters; larger bodies are left in the stream."""
     url_query = raw_query(request)
     if request.method != "POST" or not request.body_exists:
-        return RequestForm(parse_form(url_query), b"")
+        return RequestForm(_parsed(url_query, b""), b"")
     if request.content_type != _FORM or request.headers.get("Content-Encoding"):
         return RequestForm(None, b"")
     body = await _read_up_to(request, max_body_bytes)
     if len(body) > max_body_bytes:
         return RequestForm(None, body)
     request[SENT_FORM] = body
-    return RequestForm(parse_form(url_query, body), body)
+    return RequestForm(_parsed(url_query, body), body)
+
+
+def _parsed(url_query: str, body: bytes) -> Form | None:
+    """What many ask in the same words within a short time is parsed once."""
+    is_short = len(url_query) + len(body) <= _MOST_REMEMBERED_BYTES
+    return _parsed_lately(url_query, body) if is_short else parse_form(url_query, body)
 
 
 def raw_path(request: web.BaseRequest) -> str:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 CACHE_HEADER = "X-Thanoxy-Cache"
 
 
+_HITS = CACHE_ANSWERS.labels("hit")
+_STEPS_REQUESTED, _STEPS_HIT = STEPS.labels("requested"), STEPS.labels("hit")
+
+
 @dataclass(frozen=True, slots=True)
 class QueryRangeEndpoint:
     """Answers from splits and kept pieces where that is exact, else passes the request on."""
@@ -85,9 +89,9 @@ class QueryRangeEndpoint:
             self.memo.forget(memo_key)
             self.memo.forget(_memo_key(plan, not wants_gzip))
         elif known := self.memo.get(memo_key, version, self.clock.monotonic_ms()):
-            CACHE_ANSWERS.labels("hit").inc()
-            STEPS.labels("requested").inc(plan.grid.steps)
-            STEPS.labels("hit").inc(plan.grid.steps)
+            _HITS.inc()
+            _STEPS_REQUESTED.inc(plan.grid.steps)
+            _STEPS_HIT.inc(plan.grid.steps)
             headers[CACHE_HEADER] = "hit"
             return await send(request, known, headers)
         caller = CallerHeaders(query_headers(request.headers.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from proxy.model.query import CallerHeaders, RangeQuery
 
 PATH = "/api/v1/query_range"
+_MOST_REMEMBERED_CHARACTERS = 4096
 _POSITION = re.compile(r"\(\d+:\d+\)")
 _REQUESTED, _HIT, _FETCHED = map(STEPS.labels, ("requested", "hit", "fetched"))
 
@@ -78,6 +80,7 @@ class RangeQueries:
         self._cache = cache
         self._policy = policy
         self._parallelism = parallelism
+        self._planned = lru_cache(512)(plan_range)
         self._flights: Flights[Fetched] = Flights()
 
     def forget_flights(self) -> None:
@@ -85,8 +88,9 @@ class RangeQueries:
         self._flights.forget()
 
     def plan(self, query: RangeQuery, caller: tuple[str, ...]) -> RangePlan:
-        """See `plan.range_plan.plan_range`."""
-        return plan_range(query, self._policy, caller)
+        """See `plan.range_plan.plan_range`; what is asked again and again is planned once."""
+        is_short = len(query.expr) <= _MOST_REMEMBERED_CHARACTERS
+        return (self._planned if is_short else plan_range)(query, self._policy, caller)
 
     async def run(
         self, plan: RangePlan, caller: CallerHeaders, as_text: bool, refresh: bool = False

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from proxy.api import forms
 from proxy.api.forms import (
     CacheControl,
     RequestForm,
@@ -16,6 +17,7 @@ from proxy.api.forms import (
     raw_query,
     read_form,
 )
+from proxy.codec.params import parse_form
 from tests.clients import FORM, raw_exchange
 
 if TYPE_CHECKING:
@@ -149,3 +151,13 @@ def test_path_and_query_are_not_decoded(target: str, path: str, query: str) -> N
 )
 def test_what_a_request_says_of_caching(headers: dict[str, str], wish: CacheControl) -> None:
     assert cache_control(make_mocked_request("GET", "/", headers)) is wish
+
+
+def test_the_same_words_are_parsed_once_and_long_ones_are_not_held_on_to() -> None:
+    short, long = "query=up&step=15", "query=" + "a" * 5000
+    assert forms._parsed(short, b"start=1") is forms._parsed(short, b"start=1")
+    assert forms._parsed(short, b"start=1") == parse_form(short, b"start=1")
+    assert forms._parsed(short, b"start=2") == parse_form(short, b"start=2")
+    assert forms._parsed(long, b"") is not forms._parsed(long, b"")
+    assert forms._parsed(long, b"") == parse_form(long)
+    assert forms._parsed("query=%zz", b"") is None

@@ -202,3 +202,16 @@ async def test_a_parse_error_of_a_changed_text_is_not_shown(
 
     with pytest.raises(raised):
         await run(MemoryUpstream(refuses), query)
+
+
+def test_a_question_is_planned_once_and_another_one_anew() -> None:
+    engine = Engine(MemoryUpstream(right_answer))
+    assert engine.plan(QUERY) is engine.plan(dataclasses.replace(QUERY))
+    others = [
+        dataclasses.replace(QUERY, expr="other"),
+        dataclasses.replace(QUERY, end_ms=QUERY.end_ms - QUERY.step_ms),
+        dataclasses.replace(QUERY, form=(("dedup", "false"),)),
+    ]
+    assert all(engine.plan(other) != engine.plan(QUERY) for other in others)
+    long = dataclasses.replace(QUERY, expr=f'up{{a="{"x" * 5000}"}}')
+    assert engine.plan(long) is not engine.plan(long)
