@@ -22,7 +22,7 @@ from proxy.model.grid import Grid
 from tests.bodies import SeriesPoints, body_of
 
 if TYPE_CHECKING:
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.plan.holes import Store
 
 T = TypeVar("T")
@@ -263,10 +263,10 @@ class MemoryUpstream:
     running: int = 0
     most_running: int = 0
 
-    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
         return await self._answer(Asked("POST", path, list(caller.pairs), form))
 
-    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
         return await self._answer(Asked("GET", path_and_query, list(caller.pairs), b""))
 
     async def stores(self) -> list[Store] | None:

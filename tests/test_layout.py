@@ -25,6 +25,10 @@ MODULES = sorted(path for path in PROXY.rglob("*.py") if GENERATED not in path.p
 
 WITHOUT_A_TEST_FILE: dict[str, str] = {
     "engine/ports.py": "Protocols only: no line of it runs",
+    **{
+        f"settings/{name}.py": "rows of the table, which test_settings judges as a whole"
+        for name in ("row", "http", "upstream", "queries", "cache", "access", "reads", "limits")
+    },
 }
 """Modules that need none, each with the reason."""
 

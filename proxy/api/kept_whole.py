@@ -19,7 +19,7 @@ from proxy.codec.headers import query_headers
 from proxy.codec.params import encode_form
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
-from proxy.model.query import CallerHeaders, RangeQuery, first_value
+from proxy.model.query import Caller, RangeQuery, first_value
 from proxy.plan.cache_key import answer_key, vary_fields
 from proxy.plan.expression import understand
 from proxy.plan.freshness import settled_steps
@@ -89,7 +89,7 @@ class KeptWholeEndpoint:
         self, request: web.BaseRequest, form: Form
     ) -> Callable[[], Awaitable[UpstreamAnswer]]:
         """Asks the upstream with the client's method, path, parameters and headers."""
-        caller = CallerHeaders(query_headers(request.headers.items()))
+        caller = Caller(query_headers(request.headers.items()))
         path, query = raw_path(request), raw_query(request)
         is_post = request.method == "POST"
 

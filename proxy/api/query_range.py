@@ -11,7 +11,7 @@ from proxy.codec.headers import query_headers
 from proxy.codec.matrix_text import text_bytes
 from proxy.codec.params import parse_range_query
 from proxy.errors import NotSplittableError
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.plan.cache_key import vary_fields
 from proxy.telemetry.metrics import CACHE_ANSWERS, STEPS, WHOLE
 
@@ -94,7 +94,7 @@ class QueryRangeEndpoint:
             _STEPS_HIT.inc(plan.grid.steps)
             headers[CACHE_HEADER] = "hit"
             return await send(request, known, headers)
-        caller = CallerHeaders(query_headers(request.headers.items()))
+        caller = Caller(query_headers(request.headers.items()))
         answer = await self.queries.run(plan, caller, not wants_gzip, refresh)
         headers[CACHE_HEADER] = _held(answer, plan)
         if answer.no_store:

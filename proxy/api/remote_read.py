@@ -25,7 +25,7 @@ from proxy.codec.read_frames import frames
 from proxy.codec.read_request import ReadRequest, ResponseType, parse_read_request
 from proxy.codec.read_samples import SamplesAnswer
 from proxy.errors import BadDataError, LimitError, QueryError, UpstreamAnswerError
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.telemetry.metrics import READ_BYTES, READ_QUERIES
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _HOW_TO_ASK = "remote read is asked with POST; the body is a snappy-compressed p
 class Reads(Protocol):
     """What answers queries: `engine.remote_read.RemoteReads`."""
 
-    def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    def read(self, query: ReadQuery, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         """The series that match, in order of their labels, some at a time, each of them once.
 
         Chunks are in order of time, do not overlap and hold no sample outside of the query's times.
@@ -83,7 +83,7 @@ class RemoteReadEndpoint:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await self._read_body(request)
         read = await self.threads.run(self._parse, body, len(body))
-        caller = CallerHeaders(query_headers(request.headers.items()))
+        caller = Caller(query_headers(request.headers.items()))
         READ_QUERIES.labels(read.response_type.name).inc(len(read.queries))
         async with (
             self.gate.enter(request.headers.get(self.tenant_header, "")),
@@ -124,7 +124,7 @@ class RemoteReadEndpoint:
         return parse_read_request(body, self.limits.max_body_bytes, self.limits.max_queries)
 
     async def _batches(
-        self, read: ReadRequest, caller: CallerHeaders
+        self, read: ReadRequest, caller: Caller
     ) -> AsyncGenerator[tuple[int, ChunkBatch]]:
         """All series of all queries in the request's order, with the number of their query."""
         tally = Tally(self.limits, read.response_type)

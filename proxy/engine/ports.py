@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from proxy.model.chunks import ChunkBatch
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
     from proxy.plan.holes import Store
 
@@ -39,11 +39,11 @@ class Upstream(Protocol):
     UpstreamUnreachableError, QueryTimeoutError: no answer after all permitted attempts.
     """
 
-    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
         """POST a urlencoded form to a path and read the whole answer."""
         ...
 
-    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
         """GET a path and read the whole answer."""
         ...
 
@@ -129,7 +129,7 @@ class Clock(Protocol):
 class SampleSource(Protocol):
     """Where raw samples come from."""
 
-    def series(self, ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+    def series(self, ask: SampleAsk, caller: Caller) -> AsyncGenerator[SampleBatch]:
         """All series that match, in order of their labels, some at a time.
 
         Chunks of one series may overlap (replicas) and reach beyond the times that were asked.

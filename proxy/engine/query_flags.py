@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy.codec.flags_json import parse_flags
 from proxy.errors import BadUpstreamAnswerError, QueryError, UpstreamAnswerError
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class LearnedFlags:
 
     async def _learn(self) -> QueryFlags:
         try:
-            answer = await self._upstream.get(PATH, CallerHeaders(()))
+            answer = await self._upstream.get(PATH, Caller(()))
         except UpstreamAnswerError as error:
             if error.answer_status in _NO_SUCH_ENDPOINT and self._learned is None:
                 return self._known

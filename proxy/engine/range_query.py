@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from proxy.engine.ports import Clock, Threads, Upstream
     from proxy.model.piece import Piece
-    from proxy.model.query import CallerHeaders, RangeQuery
+    from proxy.model.query import Caller, RangeQuery
 
 PATH = "/api/v1/query_range"
 _MOST_REMEMBERED_CHARACTERS = 4096
@@ -93,7 +93,7 @@ class RangeQueries:
         return (self._planned if is_short else plan_range)(query, self._policy, caller)
 
     async def run(
-        self, plan: RangePlan, caller: CallerHeaders, as_text: bool, refresh: bool = False
+        self, plan: RangePlan, caller: Caller, as_text: bool, refresh: bool = False
     ) -> RangeAnswer:
         """The answer of a plan that is not whole.
 
@@ -137,7 +137,7 @@ class RangeQueries:
         )
 
     async def _fetch(
-        self, plan: RangePlan, gaps: list[Run], caller: CallerHeaders, refresh: bool
+        self, plan: RangePlan, gaps: list[Run], caller: Caller, refresh: bool
     ) -> list[tuple[Share[Fetched], Fetched]]:
         """Bring the gaps (steps of the plan's grid), each in flights that others may share."""
         if not gaps:
@@ -166,7 +166,7 @@ class RangeQueries:
                 share.leave()
         return list(zip(shares, brought, strict=True))
 
-    async def _ask(self, plan: RangePlan, grid: Grid, caller: CallerHeaders) -> Fetched:
+    async def _ask(self, plan: RangePlan, grid: Grid, caller: Caller) -> Fetched:
         """One upstream request, scanned, cut and kept."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
         form = encode_range_form(plan.query, plan.known.text, grid)

@@ -10,7 +10,7 @@ from proxy.plan.cache_key import vary_fields
 
 if TYPE_CHECKING:
     from proxy.engine.query_flags import LearnedFlags
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
 
 THANOS_TENANT = "thanos-tenant"
 
@@ -27,7 +27,7 @@ class Readers:
     tenant_header: str
     flags: LearnedFlags | None
 
-    async def of(self, caller: CallerHeaders) -> Reader:
+    async def of(self, caller: Caller) -> Reader:
         """The reader of a request with these headers.
 
         Raises:
@@ -45,7 +45,7 @@ class Readers:
             is_chain=flags.is_chain,
         )
 
-    def _tenant(self, caller: CallerHeaders) -> str:
+    def _tenant(self, caller: Caller) -> str:
         """As Thanos (`pkg/tenancy`, `GetTenantFromHTTP`): its default header stands in for another."""
         first: dict[str, str] = {}
         for name, value in caller.pairs:

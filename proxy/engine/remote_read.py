@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from proxy.engine.readers import Readers
     from proxy.engine.samples_cache import SampleHit, SamplesCache
     from proxy.model.chunks import ChunkBatch
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import ReadQuery, SampleAsk
 
 _AT_ONCE_SAMPLES = 1 << 19
@@ -109,7 +109,7 @@ class RemoteReads:
         """Let nobody else join what is being fetched, after a purge."""
         self._flights.forget()
 
-    async def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    async def read(self, query: ReadQuery, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         """The series that match, in order of their labels, some at a time.
 
         Chunks are in order of time, do not overlap and hold no sample outside of the query's times.
@@ -125,7 +125,7 @@ class RemoteReads:
         except ChunkError as error:
             raise BadUpstreamAnswerError(f"the upstream's samples cannot be read: {error}") from error
 
-    async def _answer(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    async def _answer(self, plan: ReadPlan, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         """From what is kept and collected; where that proves impossible, the rest as one stream."""
         sent = b""
         try:
@@ -141,7 +141,7 @@ class RemoteReads:
             async for batch in batches:
                 yield series_after(batch, sent)
 
-    def _collected(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    def _collected(self, plan: ReadPlan, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         """All that answers a plan, from kept pieces and from flights.
 
         Raises:
@@ -181,7 +181,7 @@ class RemoteReads:
             async for batch in batches:
                 yield batch
 
-    def _cover(self, plan: ReadPlan, gaps: list[Run], caller: CallerHeaders) -> list[Share[Brought]]:
+    def _cover(self, plan: ReadPlan, gaps: list[Run], caller: Caller) -> list[Share[Brought]]:
         """Flights that bring the gaps; others may share them."""
         gate = asyncio.Semaphore(self._policy.parallelism)
         budget = Budget(self._policy.memory_bytes, plan.span.steps)
@@ -219,7 +219,7 @@ class RemoteReads:
             share.leave()
 
     async def _collect(
-        self, ask: SampleAsk, caller: CallerHeaders, budget: Budget, growing: Growing[ChunkBatch]
+        self, ask: SampleAsk, caller: Caller, budget: Budget, growing: Growing[ChunkBatch]
     ) -> Brought:
         """The series of some time, in memory."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
@@ -237,14 +237,14 @@ class RemoteReads:
         fetched = Fetched(grid, began_wall_ms, began_ms, self._clock.monotonic_ms())
         return Brought(stack(batches), fetched)
 
-    async def _streamed(self, plan: ReadPlan, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    async def _streamed(self, plan: ReadPlan, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         """The whole answer as it comes, from one request."""
         async with aclosing(self._settled(plan.ask, caller, is_whole=True)) as settled:
             async for series, _ in settled:
                 yield series
 
     async def _settled(
-        self, ask: SampleAsk, caller: CallerHeaders, is_whole: bool
+        self, ask: SampleAsk, caller: Caller, is_whole: bool
     ) -> AsyncGenerator[tuple[ChunkBatch, bool]]:
         """What the source answers, replicas folded and times clipped; and whether nothing lacks.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from proxy.engine.ports import Threads, Upstream
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
 
 PATH = "/api/v1/query"
@@ -28,7 +28,7 @@ class SamplesOverHttp:
         self._upstream = upstream
         self._threads = threads
 
-    async def series(self, ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+    async def series(self, ask: SampleAsk, caller: Caller) -> AsyncGenerator[SampleBatch]:
         """One request, one batch.
 
         Raises:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from proxy.model.grid import Grid
 
+NEVER_MS = 1 << 62
+
 Form = tuple[tuple[str, str], ...]
 """The parameters of a request in the order in which Go's `http.Request.Form` lists them: the
 body's first, then the URL's. Of a parameter that is given twice, the first counts."""
@@ -40,7 +42,14 @@ class RangeQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class CallerHeaders:
-    """The request headers that travel on to the upstream, in their order (names as sent)."""
+class Caller:
+    """On whose behalf the upstream is asked.
+
+    pairs: the request headers that travel on, in their order (names as sent).
+    tenant: whom it counts for, in queues and limits; "" where nobody is told apart.
+    deadline_ms: on the monotonic clock; an answer that comes later serves nobody.
+    """
 
     pairs: tuple[tuple[str, str], ...]
+    tenant: str = ""
+    deadline_ms: int = NEVER_MS

@@ -28,7 +28,7 @@ from proxy.errors import (
     UpstreamAnswerError,
     UpstreamUnreachableError,
 )
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS, UPSTREAM_BYTES
 from proxy.upstream.retry import ERROR_START_BYTES, is_error_json, is_worth_retrying
 
@@ -124,12 +124,12 @@ class ThanosClient:
     async def close(self) -> None:
         await self._session.close()
 
-    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
         """See `engine.ports.Upstream.ask`."""
         headers = [*caller.pairs, ("Content-Type", _FORM), self._accept_encoding]
         return await self._answer("POST", path, headers, form)
 
-    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
         """See `engine.ports.Upstream.get`."""
         headers = [*caller.pairs, self._accept_encoding]
         return await self._answer("GET", path_and_query, headers, None)
@@ -137,7 +137,7 @@ class ThanosClient:
     async def stores(self) -> list[Store] | None:
         """See `engine.ports.Upstream.stores`."""
         try:
-            answer = await self.get("/api/v1/stores", CallerHeaders(()))
+            answer = await self.get("/api/v1/stores", Caller(()))
         except UpstreamAnswerError as error:
             if error.answer_status == HTTPStatus.NOT_FOUND:
                 return None

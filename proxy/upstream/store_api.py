@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from proxy.engine.ports import Threads
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
 
     _Call = grpc.aio.UnaryStreamCall[bytes, bytes]
@@ -98,7 +98,7 @@ class StoreApi:
         for channel in self._channels:
             await channel.close()
 
-    async def series(self, ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+    async def series(self, ask: SampleAsk, caller: Caller) -> AsyncGenerator[SampleBatch]:
         """See `engine.ports.SampleSource.series`.
 
         Raises:
@@ -149,7 +149,7 @@ class StoreApi:
             finally:
                 call.cancel()
 
-    def _metadata(self, caller: CallerHeaders) -> grpc.aio.Metadata:
+    def _metadata(self, caller: Caller) -> grpc.aio.Metadata:
         """Raises BadDataError for a tenant or credentials that gRPC cannot carry."""
         keys = {**_KEYS, self._policy.tenant_header.lower(): _TENANT_KEY}
         values: dict[str, str] = {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
     from proxy.model.chunks import ChunkBatch
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import ReadQuery
 
 MEGABYTE = 1 << 20
@@ -70,7 +70,7 @@ class FakeReads:
     """Answers the query for the metric `a` with what stands in its script under `a`."""
 
     scripts: dict[str, Callable[[], Iterable[Any]]] = field(default_factory=dict)
-    asked: list[tuple[ReadQuery, CallerHeaders]] = field(default_factory=list)
+    asked: list[tuple[ReadQuery, Caller]] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     produced: int = 0
@@ -80,7 +80,7 @@ class FakeReads:
     given: list[AsyncGenerator[ChunkBatch]] = field(default_factory=list)
     """Held here, so that only closing ends them."""
 
-    def read(self, query: ReadQuery, caller: CallerHeaders) -> AsyncGenerator[ChunkBatch]:
+    def read(self, query: ReadQuery, caller: Caller) -> AsyncGenerator[ChunkBatch]:
         self.asked.append((query, caller))
         self.given.append(self._answer(query))
         return self.given[-1]

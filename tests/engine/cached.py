@@ -22,7 +22,7 @@ from proxy.engine.results_cache import ResultsCache
 from proxy.errors import NotSplittableError
 from proxy.model.grid import Grid
 from proxy.model.piece import SeriesList
-from proxy.model.query import CallerHeaders, Form, RangeQuery
+from proxy.model.query import Caller, Form, RangeQuery
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.holes import Store, StoreWatch
 from proxy.plan.range_plan import RangePlan, SplitPolicy
@@ -48,7 +48,7 @@ KEEP = KeepPolicy(
     short_life_ms=10 * SECOND_MS,
     extent_steps=16,
 )
-CALLER = CallerHeaders(())
+CALLER = Caller(())
 
 READS: dict[str, Callable[[int], int]] = {
     "a": lambda time_ms: time_ms,

@@ -20,7 +20,7 @@ from proxy.engine.readers import Readers
 from proxy.engine.remote_read import RemoteReads
 from proxy.engine.samples_cache import SamplesCache
 from proxy.errors import UpstreamAnswerError
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.model.read_query import Matcher, MatchType, Reader, ReadHints, ReadQuery
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.holes import Store, StoreWatch
@@ -152,13 +152,13 @@ class Source:
     has_replicas: bool = False
     fails: Callable[[SampleAsk], Exception | None] = lambda _: None
     asked: list[SampleAsk] = field(default_factory=list)
-    callers: list[CallerHeaders] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
     closed: list[SampleAsk] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
     produced: int = 0
 
-    async def series(self, ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+    async def series(self, ask: SampleAsk, caller: Caller) -> AsyncGenerator[SampleBatch]:
         self.asked.append(ask)
         self.callers.append(caller)
         self.running += 1
@@ -243,7 +243,7 @@ class Reading:
         """The generator of a read."""
         times = OLD_MS + first, OLD_MS + last
         query = ReadQuery(*times, matchers or ALL, ReadHints(func))
-        return self.reads.read(query, CallerHeaders(headers))
+        return self.reads.read(query, Caller(headers))
 
     async def read(
         self, first: int, last: int, *matchers: Matcher, **others: Any

@@ -22,7 +22,7 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.model.grid import Grid
-from proxy.model.query import CallerHeaders, RangeQuery
+from proxy.model.query import Caller, RangeQuery
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.holes import StoreWatch
 from proxy.plan.range_plan import RangePlan, SplitPolicy
@@ -40,7 +40,7 @@ KEEP = KeepPolicy(
     short_life_ms=0,
     extent_steps=256,
 )
-CALLER = CallerHeaders((("THANOS-TENANT", "team-a"),))
+CALLER = Caller((("THANOS-TENANT", "team-a"),))
 QUERY = RangeQuery("up", 0, 3 * HOUR_MS, 600_000, "9s", (("dedup", "false"), ("x", "1"), ("x", "2")))
 FROZEN = dataclasses.replace(QUERY, expr="up @ end()")
 

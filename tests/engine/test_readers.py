@@ -9,7 +9,7 @@ import pytest
 from proxy.engine.query_flags import LearnedFlags, QueryFlags
 from proxy.engine.readers import Readers
 from proxy.errors import UpstreamAnswerError, UpstreamUnreachableError
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.model.read_query import Reader
 from proxy.plan.cache_key import vary_fields
 from tests.engine.cached import ManualClock
@@ -32,8 +32,8 @@ def readers(known: QueryFlags | None, tenant_header: str = "x-team") -> Readers:
     return Readers(VARY, tenant_header, learned if known else None)
 
 
-def caller(*pairs: tuple[str, str]) -> CallerHeaders:
-    return CallerHeaders(pairs)
+def caller(*pairs: tuple[str, str]) -> Caller:
+    return Caller(pairs)
 
 
 async def test_a_source_that_knows_tenants_by_itself_is_told_only_what_varies() -> None:

@@ -18,7 +18,7 @@ from tests.sample_batches import samples_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
 
 TEN_MINUTES_MS = 600_000
@@ -210,7 +210,7 @@ async def test_an_error_in_a_window_does_not_make_a_read_large() -> None:
 async def test_samples_that_cannot_be_read_are_a_bad_answer(policy: dict[str, Any]) -> None:
     reading = Reading(**policy)
 
-    async def broken(ask: SampleAsk, caller: CallerHeaders) -> AsyncGenerator[SampleBatch]:
+    async def broken(ask: SampleAsk, caller: Caller) -> AsyncGenerator[SampleBatch]:
         async with aclosing(Source(reading.world).series(ask, caller)) as batches:
             async for batch in batches:
                 data = batch.series.chunks.data

@@ -19,7 +19,7 @@ from proxy.errors import (
     UpstreamAnswerError,
     UpstreamUnreachableError,
 )
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.model.read_query import Matcher, MatchType, SampleAsk
 from tests.fakes import MemoryUpstream, NoThreads
 from tests.sample_batches import samples_of
@@ -38,7 +38,7 @@ ASK = SampleAsk(
     is_chain=True,
     partial_response=False,
 )
-CALLER = CallerHeaders((("THANOS-TENANT", "ann"),))
+CALLER = Caller((("THANOS-TENANT", "ann"),))
 SERIES = '{"metric":{"__name__":"a","x":"1"},"values":[[4,"0"],[5,"1"],[9,"2.5"]]}'
 
 

@@ -18,7 +18,7 @@ from tests.plan.stores import ALL, broken, store
 
 if TYPE_CHECKING:
     from proxy.engine.ports import UpstreamAnswer
-    from proxy.model.query import CallerHeaders
+    from proxy.model.query import Caller
 
 A, B = store("a"), store("b")
 INTERVAL_S = 0.001
@@ -33,10 +33,10 @@ class Listing:
     look: Look
     looks: int = 0
 
-    async def ask(self, path: str, form: bytes, caller: CallerHeaders) -> UpstreamAnswer:
+    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
         raise AssertionError(path)
 
-    async def get(self, path_and_query: str, caller: CallerHeaders) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
         raise AssertionError(path_and_query)
 
     async def stores(self) -> list[Store] | None:

@@ -16,7 +16,7 @@ from proxy.errors import (
     UpstreamAnswerError,
     UpstreamUnreachableError,
 )
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.upstream.client import ClientPolicy, ThanosClient
 from tests.fakes import (
     ERROR_JSON,
@@ -36,7 +36,7 @@ from tests.fakes import (
 
 PATH = "/api/v1/query_range"
 FORM = b"query=up&start=0"
-CALLER = CallerHeaders((("THANOS-TENANT", "a"), ("X-Twice", "1"), ("X-Twice", "2")))
+CALLER = Caller((("THANOS-TENANT", "a"), ("X-Twice", "1"), ("X-Twice", "2")))
 OK = reply(200, b'{"status":"success"}')
 HTML_503 = reply(503, b"<html>no upstream</html>", "text/html")
 

@@ -32,7 +32,7 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.model.chunks import FLOAT_HISTOGRAM, HISTOGRAM, XOR
-from proxy.model.query import CallerHeaders
+from proxy.model.query import Caller
 from proxy.model.read_query import Matcher, MatchType, SampleAsk
 from proxy.upstream.store_api import StoreApi, StoreApiPolicy
 from proxy.upstream.store_channel import ChannelPolicy
@@ -67,7 +67,7 @@ ASK = SampleAsk(
     is_chain=False,
     partial_response=False,
 )
-NOBODY = CallerHeaders(())
+NOBODY = Caller(())
 MEGABYTE = 1 << 20
 
 
@@ -115,9 +115,7 @@ async def store_api(*addresses: str, policy: StoreApiPolicy = POLICY) -> AsyncIt
         threads.close()
 
 
-async def read(
-    api: StoreApi, ask: SampleAsk = ASK, caller: CallerHeaders = NOBODY
-) -> list[SampleBatch]:
+async def read(api: StoreApi, ask: SampleAsk = ASK, caller: Caller = NOBODY) -> list[SampleBatch]:
     async with aclosing(api.series(ask, caller)) as batches:
         return [batch async for batch in batches]
 
@@ -178,7 +176,7 @@ async def test_an_answer_with_a_warning_is_not_complete_wherever_the_warning_com
 
 async def test_the_tenant_and_who_asks_travel_as_metadata() -> None:
     policy = dataclasses.replace(POLICY, tenant_header="X-Scope-OrgID")
-    caller = CallerHeaders(
+    caller = Caller(
         (
             ("x-scope-orgid", "team-a"),
             ("X-Scope-OrgID", "second"),
@@ -207,7 +205,7 @@ async def test_the_tenant_and_who_asks_travel_as_metadata() -> None:
 async def test_a_tenant_that_grpc_cannot_carry_is_refused(header: str) -> None:
     async with store_server(script()) as server, store_api(server.address) as api:
         with pytest.raises(BadDataError, match="printable ASCII"):
-            await read(api, caller=CallerHeaders(((header, "müller"),)))
+            await read(api, caller=Caller(((header, "müller"),)))
     assert not server.requests
 
 

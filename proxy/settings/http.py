@@ -1,0 +1,53 @@
+"""What clients meet: where to listen, bounds of requests, logs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from proxy.setting_values import (
+    boolean,
+    duration_ms,
+    level_name,
+    log_format,
+    signed_duration_ms,
+    size_bytes,
+)
+from proxy.settings.row import setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """See `proxy.settings`."""
+
+    http_address: str = setting(
+        "http-address", "0.0.0.0:10902", str,
+        "where to listen (host:port; port 0 takes a free one)",
+    )  # fmt: skip
+    http_grace_period_ms: int = setting(
+        "http-grace-period", "2m", duration_ms,
+        "how long running requests may finish after SIGTERM",
+    )  # fmt: skip
+    max_body_bytes: int = setting(
+        "http.max-form-bytes", "256KB", size_bytes, "larger request bodies are passed on unread"
+    )
+    max_header_bytes: int = setting(
+        "http.max-header-bytes", "64KB", size_bytes, "the largest request line and header field"
+    )
+    ready_timeout_ms: int = setting(
+        "http.ready-timeout", "2s", duration_ms, "how long /-/ready waits for the upstream's"
+    )
+    compress_responses: bool = setting(
+        "query-frontend.compress-responses", "true", boolean, "gzip for clients that accept it"
+    )
+    admin_api: bool = setting(
+        "web.enable-admin-api", "false", boolean, "allow purging the cache over HTTP"
+    )
+    disable_cors: bool = setting(
+        "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
+    )
+    log_queries_longer_than_ms: int = setting(
+        "query-frontend.log-queries-longer-than", "0", signed_duration_ms,
+        "log slower queries; 0 logs none, a negative duration all",
+    )  # fmt: skip
+    log_format: str = setting("log.format", "logfmt", log_format, "logfmt or json")
+    log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
