@@ -15,16 +15,11 @@ from proxy.api.health import Ready
 from proxy.api.listener import Listener
 from proxy.api.server import JsonServer
 from proxy.demo.app import start_demo
-from proxy.engine.background import Background
 from proxy.engine.clock import SystemClock
-from proxy.engine.stores_poll import poll_stores
-from proxy.engine.threads import WorkerThreads
-from proxy.plan.holes import StoreWatch
 from proxy.setting_values import SettingError
 from proxy.telemetry.log import LOG
-from proxy.upstream.client import ClientPolicy, ThanosClient
 from proxy.wiring import build_engine, build_router
-from proxy.wiring_reads import Ground, open_store_api
+from proxy.wiring_ground import open_ground
 
 if TYPE_CHECKING:
     from proxy.api.routes import Router
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65_535
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  told apart, not bound to
-_MOST_BACKGROUND_TASKS = 64
 
 
 @dataclass(slots=True)
@@ -60,12 +54,12 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as parts:
-        upstream_url = settings.downstream_url
+        urls = settings.downstream_urls
         if settings.demo:
             demo = await start_demo()
             parts.push_async_callback(demo.close)
-            upstream_url = demo.url
-        ground = _ground(settings, upstream_url, clock, parts)
+            urls = (demo.url,)
+        ground = await open_ground(settings, urls, clock, parts)
         ready = Ready(ground.client, settings.ready_timeout_ms / 1000)
         engine = build_engine(settings, ground)
         runner = _runner(settings, build_router(settings, engine, ready))
@@ -74,40 +68,8 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
         listener = Listener(_server(runner))
         parts.push_async_callback(listener.close)
         url = await _listen(listener, settings.http_address)
-        return App(url, upstream_url, engine, ready, parts.pop_all())
+        return App(url, ", ".join(urls), engine, ready, parts.pop_all())
     raise AssertionError("unreachable")
-
-
-def _ground(settings: Settings, upstream_url: str, clock: Clock, parts: AsyncExitStack) -> Ground:
-    """What the engine stands on; `parts` closes it again, the last made first."""
-    client = ThanosClient(upstream_url, _client_policy(settings))
-    parts.push_async_callback(client.close)
-    threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
-    parts.callback(threads.close)
-    store_api = open_store_api(settings, threads)
-    if store_api:
-        parts.push_async_callback(store_api.close)
-    background = Background(_MOST_BACKGROUND_TASKS)
-    parts.push_async_callback(background.close)
-    watch = StoreWatch(settings.stores_forget_ms)
-    if settings.stores_interval_ms:
-        interval_s = settings.stores_interval_ms / 1000
-        background.spawn(poll_stores(client, watch, clock, interval_s))
-    else:
-        watch.no_such_endpoint()
-    return Ground(client, store_api, threads, watch, background, clock)
-
-
-def _client_policy(settings: Settings) -> ClientPolicy:
-    return ClientPolicy(
-        max_connections=settings.max_connections,
-        connect_timeout_s=settings.connect_timeout_ms / 1000,
-        request_timeout_s=settings.request_timeout_ms / 1000,
-        max_attempts=settings.max_retries_per_request,
-        retry_backoff_s=settings.retry_backoff_ms / 1000,
-        max_response_bytes=settings.max_response_bytes,
-        ask_for_gzip=settings.upstream_gzip,
-    )
 
 
 def _runner(settings: Settings, router: Router) -> web.ServerRunner:

@@ -20,14 +20,15 @@ from proxy.setting_values import SettingError, count, duration_ms, size_bytes
 if TYPE_CHECKING:
     from proxy.settings import Settings
 
-DEFAULT_BYTES = 512 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class CacheConfig:
-    """max_bytes: 0 keeps nothing. life_ms: how long settled answers live; None: the setting."""
+    """max_bytes: 0 keeps nothing; None: what fits the machine.
 
-    max_bytes: int
+    life_ms: how long settled answers live; None: the setting.
+    """
+
+    max_bytes: int | None
     life_ms: int | None = None
 
 
@@ -43,7 +44,7 @@ def read_cache_config(settings: Settings) -> CacheConfig:
             raise SettingError("give the cache's YAML as text or as a file, not both")
         text = _read(settings.cache_config_file)
     if not text.strip():
-        return CacheConfig(DEFAULT_BYTES)
+        return CacheConfig(None)
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -68,7 +69,7 @@ def _in_memory(config: Any) -> CacheConfig:
         life = duration_ms(str(config.get("validity") or 0))
         max_size = config.get("max_size")
         is_given = max_size is not None and max_size != ""
-        max_bytes = size_bytes(str(max_size)) if is_given else DEFAULT_BYTES
+        max_bytes = size_bytes(str(max_size)) if is_given else None
     except ValueError as error:
         raise SettingError(f"the cache's YAML: {error}") from error
     if max_items:

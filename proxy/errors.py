@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_SOON_S = 5
+"""An upstream that failed is rarely back at once; who asks every second makes it no better."""
+
 
 class QueryError(Exception):
     """Something that ends a query. `str(error)` is the sentence that the client reads."""
 
     error_type: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
+    retry_after_s: int = 0
+    """When to come again (seconds), where that may help; 0 says nothing of it."""
 
 
 class BadDataError(QueryError):
@@ -38,7 +43,7 @@ class LimitError(QueryError):
 
 
 class TooManyRequestsError(QueryError):
-    """As many queries run and wait as may. `retry_after_s`: when there may be room again."""
+    """As many queries run and wait as may."""
 
     error_type = "unavailable"
     status = 429
@@ -53,6 +58,7 @@ class QueryTimeoutError(QueryError):
 
     error_type = "timeout"
     status = 503
+    retry_after_s = _SOON_S
 
 
 class BadUpstreamAnswerError(QueryError):
@@ -60,6 +66,7 @@ class BadUpstreamAnswerError(QueryError):
 
     error_type = "internal"
     status = 502
+    retry_after_s = _SOON_S
 
 
 class UpstreamUnreachableError(QueryError):
@@ -67,6 +74,7 @@ class UpstreamUnreachableError(QueryError):
 
     error_type = "unavailable"
     status = 502
+    retry_after_s = _SOON_S
 
 
 class UpstreamAnswerError(QueryError):

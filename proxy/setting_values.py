@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from proxy.codec.durations import parse_duration_ms
+from proxy.upstream.addresses import parse_upstream
 
 _LAST_PORT = 65_535
 
@@ -75,6 +76,23 @@ def url(text: str) -> str:
     return text
 
 
+def part(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise ValueError("a number from 0 to 1 is expected")
+    return number
+
+
+def urls(text: str) -> tuple[str, ...]:
+    """A list of addresses; the flag may be given several times."""
+    found = names(text)
+    if not found:
+        raise ValueError("an address such as http://thanos-query:10902 is expected")
+    for one in found:
+        parse_upstream(one)
+    return found
+
+
 def names(text: str) -> tuple[str, ...]:
     """A list: the flag may be given several times, or once with commas."""
     return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", text) if part))
@@ -100,4 +118,10 @@ def log_format(text: str) -> str:
 def level_name(text: str) -> str:
     if text not in {"debug", "info", "warn", "error"}:
         raise ValueError("debug, info, warn or error is expected")
+    return text
+
+
+def certificate_field(text: str) -> str:
+    if text not in {"", "organization", "organizationalUnit", "commonName"}:
+        raise ValueError("organization, organizationalUnit or commonName is expected")
     return text

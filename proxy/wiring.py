@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.admin import PurgeEndpoint
+from proxy.api.callers import Callers
 from proxy.api.health import healthy, metrics
 from proxy.api.kept_whole import INSTANT_PATH, KeptWholeEndpoint, WholePolicy
 from proxy.api.passthrough import Passthrough
 from proxy.api.query_range import QueryRangeEndpoint
 from proxy.api.remote_read import PATH as READ_PATH
 from proxy.api.respond import ResponsePolicy
+from proxy.api.tenants import TenantPolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
 from proxy.engine.answer_memo import AnswerMemo
-from proxy.engine.range_query import RangeQueries
+from proxy.engine.range_answers import RangeAnswers
+from proxy.engine.range_query import FetchPolicy, RangeQueries
 from proxy.engine.readers import THANOS_TENANT
 from proxy.engine.results_cache import ResultsCache
 from proxy.engine.whole_answers import WholeAnswers
@@ -26,6 +29,7 @@ from proxy.wiring_reads import build_reads, reads_endpoint
 
 if TYPE_CHECKING:
     from proxy.api.health import Ready
+    from proxy.engine.admission import GateAndMemory
     from proxy.engine.answer_memo import Assembled
     from proxy.engine.ports import Clock, UpstreamAnswer
     from proxy.engine.remote_read import RemoteReads
@@ -43,6 +47,7 @@ class Engine:
     """What answers queries, and what remembers answers."""
 
     client: ThanosClient
+    admission: GateAndMemory
     threads: WorkerThreads
     clock: Clock
     watch: StoreWatch
@@ -50,6 +55,7 @@ class Engine:
     cache: ResultsCache
     memo: AnswerMemo[Assembled]
     queries: RangeQueries
+    answers: RangeAnswers
     whole: WholeAnswers
     reads: RemoteReads
     samples: SamplesCache
@@ -59,6 +65,7 @@ class Engine:
         self.memo.clear()
         self.whole.clear()
         self.queries.forget_flights()
+        self.answers.forget_flights()
         self.reads.forget_flights()
         return self.samples.purge(wanted) + self.cache.purge(wanted)
 
@@ -70,30 +77,37 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         SettingError: the cache's configuration cannot be used.
     """
     client, threads, clock, watch = ground.client, ground.threads, ground.clock, ground.watch
-    config = read_cache_config(settings)
-    store = MemoryStore(config.max_bytes, settings.max_extent_share)
-    keep = _keep_policy(settings, config.life_ms)
+    memory = ground.memory
+    store = MemoryStore(memory.cache_bytes, settings.max_extent_share)
+    keep = _keep_policy(settings, read_cache_config(settings).life_ms)
     cache = ResultsCache(store, watch, clock, threads, keep, ground.background)
     split = SplitPolicy(
         settings.split_interval_ms,
         settings.max_splits,
         settings.align_range_with_step,
-        keep=config.max_bytes > 0,
+        keep=memory.cache_bytes > 0,
         max_length_ms=settings.max_query_length_ms,
     )
     whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
-        settings.memo_bytes, max(settings.metadata_life_ms, settings.instant_life_ms)
+        memory.memo_bytes,
+        max(settings.metadata_life_ms, settings.instant_life_ms),
+        settings.stale_ms,
     )
     reads, samples = build_reads(settings, ground, store, keep, vary_names(settings))
+    fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms)
+    queries = RangeQueries(client, threads, clock, cache, split, fetching)
+    memo: AnswerMemo[Assembled] = AnswerMemo(memory.memo_bytes, settings.memo_age_ms)
     return Engine(
         client=client,
+        admission=ground.admission,
         threads=threads,
         clock=clock,
         watch=watch,
         store=store,
         cache=cache,
-        memo=AnswerMemo(settings.memo_bytes, settings.memo_age_ms),
-        queries=RangeQueries(client, threads, clock, cache, split, settings.max_query_parallelism),
+        memo=memo,
+        queries=queries,
+        answers=RangeAnswers(queries, ground.admission, threads, clock, memo, watch),
         whole=WholeAnswers(whole_memo, watch, clock, settings.short_life_ms),
         reads=reads,
         samples=samples,
@@ -126,19 +140,22 @@ def vary_names(settings: Settings) -> tuple[str, ...]:
 def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
     """The table of routes."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
-    passthrough = Passthrough(engine.client)
+    tenants = TenantPolicy(
+        settings.tenant_header, settings.default_tenant, settings.tenant_certificate_field
+    )
+    callers = Callers(tenants, vary_names(settings), settings.query_timeout_ms / 1000)
+    passthrough = Passthrough(engine.client, callers)
     query_range = QueryRangeEndpoint(
         engine.queries,
+        engine.answers,
+        engine.admission,
         passthrough,
         engine.threads,
-        engine.clock,
-        engine.memo,
-        engine.watch,
         respond,
         settings.max_body_bytes,
-        vary_names(settings),
+        callers,
     )
-    kept_whole = _kept_whole(settings, engine, passthrough, respond)
+    kept_whole = _kept_whole(settings, engine, passthrough, respond, callers)
     purge = PurgeEndpoint(
         settings.admin_api,
         engine.purge,
@@ -164,15 +181,25 @@ def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
 
 
 def _kept_whole(
-    settings: Settings, engine: Engine, passthrough: Passthrough, respond: ResponsePolicy
+    settings: Settings,
+    engine: Engine,
+    passthrough: Passthrough,
+    respond: ResponsePolicy,
+    callers: Callers,
 ) -> KeptWholeEndpoint:
     policy = WholePolicy(
         settings.metadata_life_ms,
         settings.instant_life_ms,
         settings.freshness_ms,
         settings.max_body_bytes,
-        vary_names(settings),
     )
     return KeptWholeEndpoint(
-        engine.client, engine.whole, passthrough, engine.threads, engine.clock, respond, policy
+        engine.client,
+        engine.whole,
+        passthrough,
+        engine.threads,
+        engine.clock,
+        respond,
+        policy,
+        callers,
     )

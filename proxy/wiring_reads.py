@@ -16,12 +16,15 @@ from proxy.engine.samples_cache import SamplesCache
 from proxy.engine.samples_over_http import SamplesOverHttp
 from proxy.plan.read_plan import ReadPolicy
 from proxy.setting_values import SettingError
+from proxy.telemetry.metrics import READS_WAITING
 
 if TYPE_CHECKING:
     from proxy.api.respond import ResponsePolicy
+    from proxy.engine.admission import GateAndMemory
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock
     from proxy.engine.threads import WorkerThreads
+    from proxy.machine import MemoryShares
     from proxy.plan.freshness import KeepPolicy
     from proxy.plan.holes import StoreWatch
     from proxy.settings import Settings
@@ -36,6 +39,8 @@ class Ground:
 
     client: ThanosClient
     store_api: StoreApi | None
+    admission: GateAndMemory
+    memory: MemoryShares
     threads: WorkerThreads
     watch: StoreWatch
     background: Background
@@ -126,4 +131,4 @@ def reads_endpoint(
         frame_bytes=settings.read_frame_bytes,
         max_stall_ms=settings.read_max_stall_ms,
     )
-    return RemoteReadEndpoint(reads, Gate(gate), threads, respond, limits, settings.tenant_header)
+    return RemoteReadEndpoint(reads, Gate(gate, READS_WAITING), threads, respond, limits, settings.tenant_header)

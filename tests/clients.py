@@ -110,10 +110,11 @@ async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
     """A proxy in front of an upstream, that cuts at full hours and retries at once."""
     defaults = {
         "http_address": "127.0.0.1:0",
-        "downstream_url": upstream_url,
+        "downstream_urls": (upstream_url,),
         "split_interval_ms": HOUR_MS,
         "retry_backoff_ms": 1,
         "http_grace_period_ms": 1000,
+        "probe_interval_ms": 0,
         **WITHOUT_CACHE,
     }
     app = await start(Settings(**{**defaults, **settings}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -23,7 +23,7 @@ from tests.bodies import SeriesPoints, body_of
 
 if TYPE_CHECKING:
     from proxy.model.query import Caller
-    from proxy.plan.holes import Store
+    from proxy.plan.store_views import Look
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -263,13 +263,15 @@ class MemoryUpstream:
     running: int = 0
     most_running: int = 0
 
-    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
+    async def ask(
+        self, path: str, form: bytes, caller: Caller, kind: Hashable = None
+    ) -> UpstreamAnswer:
         return await self._answer(Asked("POST", path, list(caller.pairs), form))
 
-    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller, kind: Hashable = None) -> UpstreamAnswer:
         return await self._answer(Asked("GET", path_and_query, list(caller.pairs), b""))
 
-    async def stores(self) -> list[Store] | None:
+    async def stores(self) -> Look | None:
         return None
 
     async def _answer(self, asked: Asked) -> UpstreamAnswer:

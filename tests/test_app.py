@@ -73,7 +73,7 @@ async def test_closing_waits_for_running_requests_and_takes_no_new_ones(
     gate = asyncio.Event()
     upstream.script = always(after(gate, matrix()))
     app = await start(
-        Settings(http_address=LOOPBACK, downstream_url=upstream.url, split_interval_ms=3_600_000,
+        Settings(http_address=LOOPBACK, downstream_urls=(upstream.url,), split_interval_ms=3_600_000,
                  **WITHOUT_CACHE)
     )  # fmt: skip
     async with aiohttp.ClientSession() as session:

@@ -83,7 +83,7 @@ def test_a_file_speaks_in_tables_or_in_dotted_names_and_in_tomls_own_types(
     assert settings.max_query_parallelism == 3
     assert settings.split_interval_ms == HOUR_MS
     assert settings.align_range_with_step
-    assert settings.downstream_url == "http://x:1"
+    assert settings.downstream_urls == ("http://x:1",)
     assert not settings.compress_responses
 
 
@@ -109,7 +109,7 @@ def test_values_stand_behind_an_equals_sign_or_a_space() -> None:
 
 def test_the_flags_of_query_frontend_are_understood() -> None:
     settings, idle = load_settings(FROM_QUERY_FRONTEND, {})
-    assert settings.downstream_url == "http://thanos-query:9090"
+    assert settings.downstream_urls == ("http://thanos-query:9090",)
     assert settings.align_range_with_step
     assert settings.log_queries_longer_than_ms == 5000
     assert settings.log_level == "warn"

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from proxy.api.arriving import read_up_to
+from proxy.api.client_limits import limits_of
 from proxy.codec.params import parse_form
+from proxy.errors import BadDataError
 
 if TYPE_CHECKING:
     from proxy.model.query import Form
@@ -52,15 +55,23 @@ def cache_control(request: web.BaseRequest) -> CacheControl:
 
 
 async def read_form(request: web.BaseRequest, max_body_bytes: int) -> RequestForm:
-    """Read a GET's or a form POST's parameters; larger bodies are left in the stream."""
+    """Read a GET's or a form POST's parameters; larger bodies are left in the stream.
+
+    Raises:
+        BadDataError: there are too many, or the body is not what its headers say.
+        SlowBodyError: the body does not arrive.
+    """
     url_query = raw_query(request)
+    max_parameters = limits_of(request).max_parameters
     if request.method != "POST" or not request.body_exists:
+        _check_number(url_query.count("&"), max_parameters)
         return RequestForm(_parsed(url_query, b""), b"")
     if request.content_type != _FORM or request.headers.get("Content-Encoding"):
         return RequestForm(None, b"")
-    body = await _read_up_to(request, max_body_bytes)
+    body = await read_up_to(request, max_body_bytes)
     if len(body) > max_body_bytes:
         return RequestForm(None, body)
+    _check_number(url_query.count("&") + body.count(b"&"), max_parameters)
     request[SENT_FORM] = body
     return RequestForm(_parsed(url_query, body), body)
 
@@ -81,10 +92,8 @@ def raw_query(request: web.BaseRequest) -> str:
     return request.raw_path.partition("?")[2]
 
 
-async def _read_up_to(request: web.BaseRequest, max_body_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > max_body_bytes:
-            break
-    return bytes(body)
+def _check_number(parameters: int, most: int) -> None:
+    if parameters > most:
+        raise BadDataError(
+            f"the request has more than {most} parameters (--http.max-parameters): send fewer"
+        )

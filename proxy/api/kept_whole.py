@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, raw_path, raw_query, read_form
 from proxy.api.query_range import CACHE_HEADER, bypass, why_not_looked_into
-from proxy.api.respond import compressed, plain, send
+from proxy.api.respond import send
 from proxy.codec.durations import parse_time_ms
-from proxy.codec.headers import query_headers
+from proxy.codec.go_json import with_warning
 from proxy.codec.params import encode_form
+from proxy.engine.bodies import compressed, plain
+from proxy.engine.whole_answers import Wanted
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
-from proxy.model.query import Caller, RangeQuery, first_value
-from proxy.plan.cache_key import answer_key, vary_fields
+from proxy.model.query import RangeQuery, first_value
+from proxy.plan.cache_key import answer_key
 from proxy.plan.expression import understand
 from proxy.plan.freshness import settled_steps
 from proxy.telemetry.metrics import CACHE_ANSWERS
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from proxy.api.callers import Callers
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
     from proxy.engine.ports import Clock, Upstream, UpstreamAnswer
     from proxy.engine.threads import WorkerThreads
-    from proxy.engine.whole_answers import WholeAnswers
-    from proxy.model.query import Form
+    from proxy.engine.whole_answers import WholeAnswer, WholeAnswers
+    from proxy.model.query import Caller, Form
 
 INSTANT_PATH = "/api/v1/query"
 _SUCCESS = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"')
@@ -44,13 +47,12 @@ _LONGEST_END = 16
 
 @dataclass(frozen=True, slots=True)
 class WholePolicy:
-    """How long answers are kept, and what tells two askers apart."""
+    """How long answers are kept."""
 
     metadata_life_ms: int
     instant_life_ms: int
     freshness_ms: int
     max_body_bytes: int
-    vary_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class KeptWholeEndpoint:
     clock: Clock
     respond: ResponsePolicy
     policy: WholePolicy
+    callers: Callers
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, self.policy.max_body_bytes)
@@ -71,32 +74,44 @@ class KeptWholeEndpoint:
         if read.form is None or control is CacheControl.NO_STORE:
             extra = bypass(why_not_looked_into(control))
             return await self.passthrough(request, read.body, must_be_json=True, extra=extra)
-        question = self._question(request, read.form)
-        life_ms = self._life_ms(raw_path(request), read.form)
-        refresh = control is CacheControl.REFRESH
-        vary = vary_fields(request.headers.items(), self.policy.vary_names)
-        key = answer_key(vary, raw_path(request), read.form)
-        found = await self.answers.get(key, question, life_ms, refresh)
+        caller = self.callers.asking(request, read.form)
+        wanted = Wanted(
+            answer_key(caller.vary, raw_path(request), read.form),
+            self._question(request, read.form, caller),
+            self._life_ms(raw_path(request), read.form),
+            control is CacheControl.REFRESH,
+        )
+        async with self.answers.get(wanted, caller) as found:
+            return await self._send(request, found)
+
+    async def _send(self, request: web.BaseRequest, found: WholeAnswer) -> web.StreamResponse:
         CACHE_ANSWERS.labels(found.result).inc()
         headers = {**self.respond.headers(), CACHE_HEADER: found.result}
         if found.no_store:
             headers["Cache-Control"] = "no-store"
+        text = with_warning(found.body, found.note) if found.note else found.body
         encode = compressed if self.respond.may_gzip(request) else plain
-        body = await self.threads.run(encode, found.body, len(found.body))
+        body = await self.threads.run(encode, text, len(text))
         return await send(request, body, headers)
 
     def _question(
-        self, request: web.BaseRequest, form: Form
+        self, request: web.BaseRequest, form: Form, caller: Caller
     ) -> Callable[[], Awaitable[UpstreamAnswer]]:
         """Asks the upstream with the client's method, path, parameters and headers."""
-        caller = Caller(query_headers(request.headers.items()))
         path, query = raw_path(request), raw_query(request)
         is_post = request.method == "POST"
+        kind = (path, first_value(form, "query"), first_value(form, "match[]"))
 
         async def fetch() -> UpstreamAnswer:
             if is_post:
-                return _checked(await self.upstream.ask(path, encode_form(form), caller))
-            return _checked(await self.upstream.get(f"{path}?{query}" if query else path, caller))
+                answer = await self.upstream.ask(path, encode_form(form), caller, kind)
+            else:
+                answer = await self.upstream.get(f"{path}?{query}" if query else path, caller, kind)
+            try:
+                return _checked(answer)
+            except BadUpstreamAnswerError:
+                answer.memory.close()
+                raise
 
         return fetch
 

@@ -2,32 +2,63 @@
 
 libuv takes one connection a turn. When hundreds come at once, and those that are in keep the loop busy,
 the others would wait for seconds while the first are answered again and again.
+
+With TLS a connection begins once its handshake is done. One that fails, or takes too long, is a line
+for debugging only: anybody can cause it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Mapping
+
+    Factory = Callable[[], asyncio.BaseProtocol]
 
 _BACKLOG = 1024
 _MOST_AT_ONCE = 256
 _PAUSE_S = 0.5
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """Accepting again at once would fail again, and keep the loop busy."""
+_HANDSHAKE_S = 10.0
+_GOODBYE_S = 5.0
+_LAST_HANDSHAKES_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a connection is encrypted with.
+
+    allowed_sans: of these names a client's certificate bears one; empty: it may bear any.
+    """
+
+    context: ssl.SSLContext
+    allowed_sans: frozenset[str] = frozenset()
+
+
+def without_tls() -> Tls | None:
+    """Connections are not encrypted."""
+    return None
 
 
 class Listener:
-    """Sockets that listen, and what makes a protocol for each connection."""
+    """Sockets that listen, and what makes a protocol for each connection.
 
-    def __init__(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+    tls: asked for every connection, so that a new certificate serves from the next one on.
+    """
+
+    def __init__(self, factory: Factory, tls: Callable[[], Tls | None] = without_tls) -> None:
         self._factory = factory
+        self._tls = tls
         self._sockets: list[socket.socket] = []
         self._beginning: set[asyncio.Task[object]] = set()
 
@@ -54,6 +85,10 @@ class Listener:
             one.close()
         self._sockets.clear()
         if self._beginning:
+            _, late = await asyncio.wait(self._beginning, timeout=_LAST_HANDSHAKES_S)
+            for task in late:
+                task.cancel()
+        if self._beginning:
             await asyncio.wait(self._beginning)
 
     def _accept(self, listening: socket.socket) -> None:
@@ -68,10 +103,22 @@ class Listener:
                 self._pause(listening, error)
                 return
             connection.setblocking(False)
-            loop = asyncio.get_running_loop()
-            task = loop.create_task(loop.connect_accepted_socket(self._factory, connection))
+            task = asyncio.get_running_loop().create_task(self._begin(connection))
             self._beginning.add(task)
             task.add_done_callback(self._begun)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        loop, tls = asyncio.get_running_loop(), self._tls()
+        if tls is None:
+            await loop.connect_accepted_socket(self._factory, connection)
+            return
+        await loop.connect_accepted_socket(
+            lambda: _Checked(self._factory, tls.allowed_sans) if tls.allowed_sans else self._factory(),
+            connection,
+            ssl=tls.context,
+            ssl_handshake_timeout=_HANDSHAKE_S,
+            ssl_shutdown_timeout=_GOODBYE_S,
+        )
 
     def _begun(self, task: asyncio.Task[object]) -> None:
         self._beginning.discard(task)
@@ -87,6 +134,34 @@ class Listener:
     def _resume(self, listening: socket.socket) -> None:
         if listening in self._sockets:
             asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+
+
+class _Checked(asyncio.Protocol):
+    """Lets a connection in whose certificate bears a name that is allowed; ends any other."""
+
+    def __init__(self, factory: Factory, allowed: frozenset[str]) -> None:
+        self._factory = factory
+        self._allowed = allowed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._allowed.isdisjoint(_sans(transport.get_extra_info("peercert") or {})):
+            LOG.debug("a client's certificate bears no allowed name")
+            cast("asyncio.Transport", transport).abort()
+            return
+        protocol = self._factory()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+
+
+def _sans(certificate: Mapping[str, Any]) -> set[str]:
+    """The names in a certificate (DNS, e-mail, address, URI), written as Go writes them."""
+    found = set()
+    for kind, value in certificate.get("subjectAltName", ()):
+        if kind == "IP Address":
+            found.add(str(ipaddress.ip_address(value.strip())))
+        elif kind in {"DNS", "email", "URI"}:
+            found.add(value)
+    return found
 
 
 def _listening(family: int, address: tuple[object, ...]) -> socket.socket:

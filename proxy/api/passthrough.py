@@ -6,25 +6,30 @@ are not. The host is the configured upstream, whatever a client sends.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from proxy.codec.headers import request_headers, response_headers
-from proxy.errors import BadDataError, BadUpstreamAnswerError
+from proxy.api.arriving import arriving
+from proxy.codec.headers import response_headers
+from proxy.errors import BadDataError, BadUpstreamAnswerError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from proxy.api.callers import Callers
     from proxy.engine.ports import Body, Forwarder, OpenAnswer
 
 
 class Passthrough:
     """Passes requests on. `must_be_json`: a 200 that is not JSON is the upstream's fault."""
 
-    def __init__(self, forwarder: Forwarder) -> None:
+    def __init__(self, forwarder: Forwarder, callers: Callers) -> None:
         self._forwarder = forwarder
+        self._callers = callers
 
     async def __call__(
         self,
@@ -42,27 +47,60 @@ class Passthrough:
             extra: headers to add to the answer.
         """
         path = request.raw_path
-        if not path.startswith("/") or path.startswith("//"):
+        if not path.startswith("/") or path.startswith("//"):  # `shapes` has refused it before
             raise BadDataError("the request's path must start with one slash")
-        headers = request_headers(request.headers.items())
-        body = self._body(request, read)
-        async with self._forwarder.forward(request.method, path, headers, body) as answer:
+        caller = self._callers.passing(request)
+        async with (
+            _body(request, read) as body,
+            self._forwarder.forward(request.method, path, caller, body) as answer,
+        ):
             start = await anext(answer.chunks(), b"")  # it may fail, so nothing is said before
             if must_be_json:
                 _check_is_json(answer, start)
             return await _send(request, answer, start, extra or {})
 
-    def _body(self, request: web.BaseRequest, read: bytes | None) -> Body:
-        if read is not None and request.content.at_eof():
-            return read or None
-        return _rest(request, read or b"") if request.body_exists else None
+
+@asynccontextmanager
+async def _body(request: web.BaseRequest, read: bytes | None) -> AsyncIterator[Body]:
+    """What is passed on; a client that fails to send it ends the context, and is to blame for it.
+
+    Were its error raised where the body is sent, it would look like the upstream's.
+    """
+    if read is not None and request.content.at_eof():
+        yield read or None
+        return
+    if not request.body_exists:
+        yield None
+        return
+    rest = _Rest(request, read or b"")
+    try:
+        async with rest.until_it_fails:
+            yield rest.pieces()
+    except TimeoutError:
+        if rest.error is None:
+            raise
+        raise rest.error from None
 
 
-async def _rest(request: web.BaseRequest, read: bytes) -> AsyncIterator[bytes]:
-    if read:
-        yield read
-    async for chunk in request.content.iter_any():
-        yield chunk
+class _Rest:
+    """What is left of a body. `error`: what the client did wrong; it ends `until_it_fails`."""
+
+    def __init__(self, request: web.BaseRequest, read: bytes) -> None:
+        self._request = request
+        self._read = read
+        self.until_it_fails = asyncio.timeout(None)
+        self.error: QueryError | ConnectionError | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        if self._read:
+            yield self._read
+        try:
+            async for piece in arriving(self._request):
+                yield piece
+        except (QueryError, ConnectionError) as error:
+            self.error = error
+            self.until_it_fails.reschedule(asyncio.get_running_loop().time())
+            await asyncio.Event().wait()  # the end of the context ends this too
 
 
 def _check_is_json(answer: OpenAnswer, start: bytes) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import struct
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
-from proxy.errors import QueryTimeoutError
+from proxy.api.sending import reset_on_close, stall_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +16,6 @@ _HELD_BYTES = 1 << 18
 """Less than this is held back: an error in the meantime still has its own status."""
 _WRITTEN_BYTES = 1 << 18
 """What is written at once, so that a client's progress is seen."""
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class StreamedBody:
@@ -35,7 +31,7 @@ class StreamedBody:
         """`length`: of the whole body, where it is known."""
         self._request = request
         self._headers = headers
-        self._max_stall_ms = max_stall_ms
+        self._stall_bounded = stall_bounded(request, max_stall_ms / 1000)
         self._length = length
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -43,6 +39,7 @@ class StreamedBody:
         self.written_bytes = 0
 
     async def __aenter__(self) -> Self:
+        self._stall_bounded.__enter__()
         return self
 
     async def __aexit__(
@@ -51,15 +48,16 @@ class StreamedBody:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None and self._response is not None:
-            self._reset_on_close()
+        self._stall_bounded.__exit__(kind, error, traceback)
+        transport = self._request.transport
+        if error is not None and self._response is not None and transport is not None:
+            reset_on_close(transport)
 
     async def write(self, part: bytes) -> None:
         """Send the next bytes, or hold them while they are few.
 
         Raises:
-            QueryTimeoutError: the client has stopped reading.
-            ConnectionError: the client is gone.
+            ConnectionError: the client is gone, or was cut off because it has stopped reading.
         """
         self._held.append(part)
         self._held_bytes += len(part)
@@ -83,16 +81,4 @@ class StreamedBody:
         view = memoryview(b"".join(self._held))
         self._held, self._held_bytes = [], 0
         for start in range(0, len(view), _WRITTEN_BYTES):
-            try:
-                async with asyncio.timeout(self._max_stall_ms / 1000):
-                    await self._response.write(view[start : start + _WRITTEN_BYTES])
-            except TimeoutError:
-                text = f"the client read nothing for {self._max_stall_ms} ms (--remote-read.max-stall)"
-                raise QueryTimeoutError(text) from None
-
-    def _reset_on_close(self) -> None:
-        """A reset instead of an orderly end, which is all that tells an HTTP/1.0 client."""
-        transport = self._request.transport
-        connection = transport.get_extra_info("socket") if transport else None
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            await self._response.write(view[start : start + _WRITTEN_BYTES])

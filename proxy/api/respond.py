@@ -21,6 +21,7 @@ from proxy.codec.matrix_text import (
     text_bytes,
 )
 from proxy.engine.answer_memo import Assembled
+from proxy.engine.bodies import GROUP_BYTES
 from proxy.errors import QueryError, TooManyRequestsError, UpstreamAnswerError
 from proxy.model.piece import Piece, SeriesList
 
@@ -31,13 +32,9 @@ if TYPE_CHECKING:
     from proxy.engine.threads import WorkerThreads
     from proxy.merge.matrices import JoinedMatrix
 
-CHUNK_BYTES = 1 << 18
-_GROUP_BYTES = 1 << 20
 _GROUPS_AHEAD = 3
-LARGE_TEXT_BYTES = 8 << 20
-"""Above this a body that is sent as text is not put together before it is sent."""
-LEAST_GZIP_BYTES = 1024
-"""Below this Thanos does not compress either (gzhttp's default minimum)."""
+GROUPS_BYTES = (_GROUPS_AHEAD + 1) * GROUP_BYTES
+"""What a large text takes while it is sent."""
 _WEIGHS_NOTHING = frozenset(("q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"))
 
 CORS = {
@@ -82,9 +79,7 @@ def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
 
 def retry_after(error: QueryError) -> dict[str, str]:
     """The header that says when to come again, for errors that know."""
-    if isinstance(error, TooManyRequestsError):
-        return {"Retry-After": str(error.retry_after_s)}
-    return {}
+    return {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
 
 
 def accepts_gzip(request: web.BaseRequest) -> bool:
@@ -94,51 +89,6 @@ def accepts_gzip(request: web.BaseRequest) -> bool:
         name, _, parameters = item.partition(";")
         allowed[name.strip()] = parameters.replace(" ", "") not in _WEIGHS_NOTHING
     return allowed.get("gzip", allowed.get("*", False))
-
-
-def assemble(joined: JoinedMatrix, wants_gzip: bool) -> Assembled:
-    """The whole body in chunks; CPU work, for a thread when it is long."""
-    if not wants_gzip or text_bytes(joined) < LEAST_GZIP_BYTES:
-        return plain(body_text(joined))
-    if any(isinstance(part, Piece) for part in joined.parts):
-        return _in_chunks(gzip_body(joined, _series_list(joined)), is_gzip=True)
-    texts = (group_text(joined, group) for group in series_groups(joined, _GROUP_BYTES))
-    return _in_chunks(gzip_chunks(texts), is_gzip=True)
-
-
-def _series_list(joined: JoinedMatrix) -> SeriesList:
-    """The joined list as one of the parts has it, with what is derived from it; else a new one."""
-    for part in joined.parts:
-        if isinstance(part, Piece) and part.metrics is joined.metrics:
-            return part.series
-    return SeriesList(joined.metrics)
-
-
-def plain(body: bytes) -> Assembled:
-    """A body as it is."""
-    return Assembled((body,), len(body), is_gzip=False)
-
-
-def compressed(body: bytes) -> Assembled:
-    """A body as gzip, unless it is too short for that to help."""
-    if len(body) < LEAST_GZIP_BYTES:
-        return plain(body)
-    deflated = gzip_text(body)
-    return Assembled((deflated,), len(deflated), is_gzip=True)
-
-
-def _in_chunks(buffers: Iterable[bytes | memoryview], is_gzip: bool) -> Assembled:
-    chunks: list[bytes] = []
-    waiting: list[bytes | memoryview] = []
-    size = 0
-    for buffer in buffers:
-        waiting.append(buffer)
-        size += len(buffer)
-        if size >= CHUNK_BYTES:
-            chunks.append(b"".join(waiting))
-            waiting, size = [], 0
-    chunks.append(b"".join(waiting))
-    return Assembled(tuple(chunks), sum(map(len, chunks)), is_gzip)
 
 
 async def send(
@@ -191,7 +141,7 @@ class LargeText:
 async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncGenerator[bytes]:
     """The groups' texts in order, a few of them under way."""
     waiting: deque[asyncio.Future[bytes]] = deque()
-    groups = series_groups(joined, _GROUP_BYTES)
+    groups = series_groups(joined, GROUP_BYTES)
     try:
         for group in groups:
             waiting.append(threads.start(lambda g: group_text(joined, g), group))

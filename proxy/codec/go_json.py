@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import orjson
+
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _PLAIN = re.compile(r'["\\\x00-\x1f]')
 _HTML = re.compile(r'["\\\x00-\x1f<>&\u2028\u2029]')
@@ -32,3 +34,10 @@ def error_body(error_type: str, message: str) -> bytes:
     """The error JSON that Prometheus clients know (Thanos `pkg/api/api.go`, response)."""
     fields = f'"errorType":"{error_type}","error":{message_text(message)}'
     return f'{{"status":"error",{fields}}}'.encode()
+
+
+def with_warning(body: bytes, text: str) -> bytes:
+    """An answer with one more warning; written anew."""
+    answer = orjson.loads(body)
+    answer["warnings"] = [*(answer.get("warnings") or ()), text]
+    return orjson.dumps(answer)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from proxy.errors import BadDataError
 
 _HOP_BY_HOP = frozenset((
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade",
+    "connection", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 ))  # fmt: skip
 _OWN_IN_REQUEST = frozenset(("host", "content-length", "expect"))
 _OWN_IN_QUERY = frozenset((
@@ -35,9 +35,10 @@ def request_headers(pairs: Pairs) -> list[tuple[str, str]]:
     """A client's headers for a request that is passed on unread.
 
     Raises:
-        BadDataError: a value is not UTF-8, and would lose bytes on the way.
+        BadDataError: a value is not UTF-8, and would lose bytes on the way; or `Connection` takes
+            away a header that is not of one connection.
     """
-    return _in_utf8(_without(pairs, _OWN_IN_REQUEST))
+    return _travelling(pairs, _OWN_IN_REQUEST)
 
 
 def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
@@ -46,14 +47,20 @@ def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
     Raises:
         BadDataError: as `request_headers`.
     """
-    return tuple(_in_utf8(_without(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY)))
+    return tuple(_travelling(pairs, _OWN_IN_REQUEST | _OWN_IN_QUERY))
 
 
-def _in_utf8(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    for name, value in pairs:
+def _travelling(pairs: Pairs, own: frozenset[str]) -> list[tuple[str, str]]:
+    """`Connection` may name no header that says who asks: it would be gone on the way to Thanos."""
+    held = list(pairs)
+    named = _named_by_connection(held) - _HOP_BY_HOP
+    for name, value in held:
+        if named and name.lower() in named:
+            raise BadDataError(f"Connection must not name the header {name}: it has to travel on")
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             raise BadDataError(f"the header {name} is not UTF-8")
-    return pairs
+    gone = _HOP_BY_HOP | own
+    return [(name, value) for name, value in held if name.lower() not in gone]
 
 
 def response_headers(pairs: Pairs, keep_length: bool) -> list[tuple[str, str]]:

@@ -75,15 +75,22 @@ def parse_range_query(form: Form) -> RangeQuery | None:
     )
 
 
-def encode_range_form(query: RangeQuery, expr: str, grid: Grid) -> bytes:
-    """The urlencoded form that asks the upstream for one split of a range query."""
+def encode_range_form(
+    query: RangeQuery, expr: str, grid: Grid, seconds_left: float | None = None
+) -> bytes:
+    """The urlencoded form that asks the upstream for one split of a range query.
+
+    seconds_left: after which nobody waits for the answer; `timeout` says so.
+    """
     fields = [
         ("query", expr),
         ("start", format_time(grid.start_ms)),
         ("end", format_time(grid.last_ms)),
         ("step", format_step(grid.step_ms)),
     ]
-    if query.timeout:
+    if seconds_left is not None:
+        fields.append(("timeout", f"{seconds_left:.3f}"))
+    elif query.timeout:
         fields.append(("timeout", query.timeout))
     return encode_form((*fields, *query.form))
 

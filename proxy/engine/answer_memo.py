@@ -32,12 +32,16 @@ class Assembled:
 
 
 class AnswerMemo(Generic[T]):
-    """The least recently used go first."""
+    """The least recently used go first.
 
-    def __init__(self, max_bytes: int, max_age_ms: int) -> None:
+    stale_ms: how long past its time an answer stays, for when the upstream fails.
+    """
+
+    def __init__(self, max_bytes: int, max_age_ms: int, stale_ms: int = 0) -> None:
         self._max_bytes = max_bytes
         self._max_age_ms = max_age_ms
-        self._answers: OrderedDict[Hashable, tuple[T, int, Version, int]] = OrderedDict()
+        self._stale_ms = stale_ms
+        self._answers: OrderedDict[Hashable, tuple[T, int, Version, int, int]] = OrderedDict()
         self._clears = 0
         self.used_bytes = 0
 
@@ -50,12 +54,21 @@ class AnswerMemo(Generic[T]):
         found = self._answers.get(key)
         if found is None:
             return None
-        answer, until_ms, known_version, _ = found
-        if now_ms >= until_ms or version != known_version:
+        answer, until_ms, known_version, _, _ = found
+        if version != known_version or now_ms >= until_ms + self._stale_ms:
             self.forget(key)
+            return None
+        if now_ms >= until_ms:
             return None
         self._answers.move_to_end(key)
         return answer
+
+    def get_stale(self, key: Hashable, now_ms: int) -> tuple[T, int] | None:
+        """An answer whose time may be over, for at most `stale_ms`, and its age (ms)."""
+        found = self._answers.get(key)
+        if found is None or now_ms >= found[1] + self._stale_ms:
+            return None
+        return found[0], now_ms - found[4]
 
     def put(
         self, key: Hashable, version: Version, now_ms: int, until_ms: int, answer: T, size_bytes: int
@@ -66,7 +79,7 @@ class AnswerMemo(Generic[T]):
             return
         size_bytes += _ENTRY_BYTES
         until_ms = min(until_ms, now_ms + self._max_age_ms)
-        self._answers[key] = (answer, until_ms, version, size_bytes)
+        self._answers[key] = (answer, until_ms, version, size_bytes, now_ms)
         self.used_bytes += size_bytes
         while self.used_bytes > self._max_bytes:
             self.forget(next(iter(self._answers)))

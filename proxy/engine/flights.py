@@ -23,10 +23,17 @@ T = TypeVar("T")
 class Flight(Generic[T]):
     """A fetch of the grid indices `run` under one key, and what is done with it afterwards."""
 
-    def __init__(self, run: Run, task: asyncio.Task[None], arrival: asyncio.Future[T]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        task: asyncio.Task[None],
+        arrival: asyncio.Future[T],
+        drop: Callable[[T], None] | None,
+    ) -> None:
         self.run = run
         self._task = task
         self._arrival = arrival
+        self._drop = drop
         self._seats = 0
 
     @property
@@ -51,8 +58,12 @@ class Flight(Generic[T]):
     def leave(self) -> None:
         """Give a seat back; with the last one the fetch is cancelled."""
         self._seats -= 1
-        if not self._seats and not self._arrival.done():
+        if self._seats:
+            return
+        if not self._arrival.done():
             self._task.cancel()
+        elif self._drop and not self._arrival.cancelled() and not self._arrival.exception():
+            self._drop(self._arrival.result())
 
 
 class Share(Generic[T]):
@@ -75,8 +86,12 @@ class Share(Generic[T]):
         """Whether `join` would not wait."""
         return self._flight.has_arrived
 
+    async def result(self) -> T:
+        """Wait for the result, and stay; raises what the fetch raised."""
+        return await self._flight.result()
+
     async def join(self) -> T:
-        """Wait for the result; raises what the fetch raised."""
+        """Wait for the result, and leave; raises what the fetch raised."""
         try:
             return await self._flight.result()
         finally:
@@ -90,9 +105,10 @@ class Share(Generic[T]):
 
 
 class Flights(Generic[T]):
-    """The fetches under way, by key."""
+    """The fetches under way, by key. drop: told what was brought, when nobody needs it any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, drop: Callable[[T], None] | None = None) -> None:
+        self._drop = drop
         self._under_way: dict[Hashable, list[Flight[T]]] = {}
 
     def cover(
@@ -146,7 +162,7 @@ class Flights(Generic[T]):
                 await keep(run, arrival.result())
 
         task = loop.create_task(fly())
-        flight = Flight(run, task, arrival)
+        flight = Flight(run, task, arrival, self._drop)
         self._under_way.setdefault(key, []).append(flight)
         task.add_done_callback(lambda done: self._land(key, flight, arrival, done))
         return flight

@@ -1,4 +1,4 @@
-"""How many remote reads are answered at once, over all and for one tenant; others wait their turn.
+"""How many requests of a kind run at once, over all and for one tenant; others wait their turn.
 
 No tenant can fill the gate, nor the waiting places, against the others: who runs least is let in
 first, and where no place to wait is left, who waits most gives one up.
@@ -15,20 +15,26 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from proxy.errors import TooManyRequestsError
-from proxy.telemetry.metrics import READS_WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
+
+    from prometheus_client import Gauge
 
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """At most so many run, over all and of one tenant; so many wait, and so long."""
+    """At most so many run, over all and of one tenant; so many wait, and so long.
+
+    what, flags: how the requests, and the settings of all this, are called.
+    """
 
     max_running: int
     max_tenant_running: int
     max_waiting: int
     max_wait_ms: int
+    what: str = "remote reads"
+    flags: str = "--remote-read"
 
 
 @dataclass(eq=False, slots=True)
@@ -38,11 +44,19 @@ class _Waiter:
 
 
 class Gate:
-    """Lets remote reads in."""
+    """Lets requests in.
 
-    def __init__(self, policy: GatePolicy) -> None:
+    waiting: shows how many wait. tenant_limit: how many of a tenant's may run; 0: as the policy says.
+    """
+
+    def __init__(
+        self, policy: GatePolicy, waiting: Gauge, tenant_limit: Callable[[str], int] | None = None
+    ) -> None:
         self._policy = policy
+        self._waiting = waiting
+        self._tenant_limit = tenant_limit
         self._running: Counter[str] = Counter()
+        self._total = 0
         self._waiters: list[_Waiter] = []
 
     @asynccontextmanager
@@ -53,7 +67,7 @@ class Gate:
             TooManyRequestsError: too many wait already, or the wait was too long.
         """
         if self._has_room(tenant):
-            self._running[tenant] += 1
+            self._admit(tenant)
         else:
             await self._wait(tenant)
         try:
@@ -63,15 +77,21 @@ class Gate:
 
     def _has_room(self, tenant: str) -> bool:
         """Nobody who could enter waits: see `_leave`."""
-        is_full = self._running.total() >= self._policy.max_running
-        return not is_full and self._running[tenant] < self._policy.max_tenant_running
+        if self._total >= self._policy.max_running:
+            return False
+        own = self._tenant_limit(tenant) if self._tenant_limit else 0
+        return self._running[tenant] < (own or self._policy.max_tenant_running)
+
+    def _admit(self, tenant: str) -> None:
+        self._running[tenant] += 1
+        self._total += 1
 
     async def _wait(self, tenant: str) -> None:
         if len(self._waiters) >= self._policy.max_waiting:
             self._make_place(tenant)
         waiter = _Waiter(tenant, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
-        READS_WAITING.inc()
+        self._waiting.inc()
         try:
             async with asyncio.timeout(self._policy.max_wait_ms / 1000):
                 await waiter.admitted
@@ -82,7 +102,7 @@ class Gate:
             self._abandon(waiter)
             raise
         finally:
-            READS_WAITING.dec()
+            self._waiting.dec()
 
     def _abandon(self, waiter: _Waiter) -> None:
         """Wait no longer; a place that was given at this very moment goes to the next."""
@@ -96,30 +116,33 @@ class Gate:
         waiting = Counter(waiter.tenant for waiter in self._waiters)
         greediest, most = max(waiting.items(), key=itemgetter(1), default=("", 0))
         if most <= waiting[tenant] + 1:
-            raise self._refusal(f"{len(self._waiters)} wait already (--remote-read.max-waiting)")
+            wait = len(self._waiters)
+            raise self._refusal(f"{wait} wait already ({self._policy.flags}.max-waiting)")
         youngest = next(w for w in reversed(self._waiters) if w.tenant == greediest)
         self._waiters.remove(youngest)
         if not youngest.admitted.done():
-            refusal = self._refusal("others came who have fewer (--remote-read.max-waiting)")
+            flag = f"{self._policy.flags}.max-waiting"
+            refusal = self._refusal(f"others came who have fewer ({flag})")
             youngest.admitted.set_exception(refusal)
 
     def _leave(self, tenant: str) -> None:
         """Give a place back, and let in all who then may: first those whose tenants run least."""
         self._running[tenant] -= 1
+        self._total -= 1
         if not self._running[tenant]:
             del self._running[tenant]
         while able := [w for w in self._waiters if self._has_room(w.tenant)]:
             first = min(able, key=lambda waiter: self._running[waiter.tenant])
             self._waiters.remove(first)
             if not first.admitted.done():
-                self._running[first.tenant] += 1
+                self._admit(first.tenant)
                 first.admitted.set_result(None)
 
     def _refusal(self, reason: str) -> TooManyRequestsError:
         policy = self._policy
         text = (
-            f"too many remote reads: {policy.max_running} may run at once "
-            f"(--remote-read.max-concurrent), {policy.max_tenant_running} of one tenant "
-            f"(--remote-read.max-concurrent-per-tenant), and {reason}"
+            f"too many {policy.what}: {policy.max_running} may run at once "
+            f"({policy.flags}.max-concurrent), {policy.max_tenant_running} of one tenant "
+            f"({policy.flags}.max-concurrent-per-tenant), and {reason}"
         )
         return TooManyRequestsError(text, max(1, ceil(policy.max_wait_ms / 1000)))

@@ -80,16 +80,30 @@ class KeptPieces(Generic[P]):
         self._keeping = keeping
         self._purged_ms = -1
 
-    def between(self, key: CacheKey, first: int, end: int) -> Iterator[tuple[Kept[P], int]]:
-        """What is held of these steps and may serve, in time order, and until when it may."""
+    def between(
+        self, key: CacheKey, first: int, end: int, stale_ms: int = 0
+    ) -> Iterator[tuple[Kept[P], int]]:
+        """What is held of these steps and may serve, in time order, and until when it may.
+
+        stale_ms: how long past its life it may serve.
+        """
         size = self._keeping.extent_steps
         for number in range(first // size, (end - 1) // size + 1):
             extent = self._extent(key, ExtentId(key.name, number))
             for kept in extent.kept if extent else ():
                 if kept.first_index >= end or kept.end_index <= first:
                     continue
-                if until_ms := self.serves_until_ms(kept):
+                until_ms = self.serves_until_ms(kept) or self._stale_until_ms(kept, stale_ms)
+                if until_ms:
                     yield kept, until_ms
+
+    def _stale_until_ms(self, kept: Kept[P], stale_ms: int) -> int:
+        """Until when a piece whose life is over may serve; never one that is known to lack data."""
+        until_ms = max(kept.expires_ms, kept.pending_until_ms) + stale_ms
+        if not stale_ms or self._clock.monotonic_ms() >= until_ms:
+            return 0
+        trust = self._watch.trust(kept.began_ms, kept.ended_ms, kept.reads)
+        return until_ms if trust in {Trust.CONFIRMED, Trust.PENDING} else 0
 
     def serves_until_ms(self, kept: Kept[P]) -> int:
         """Until when (monotonic) a piece may serve as things stand; 0 when it may not."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from proxy.engine.memory import UNCOUNTED
+
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Hashable
 
     from proxy.model.chunks import ChunkBatch
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
     from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
-    from proxy.plan.holes import Store
+    from proxy.plan.store_views import Look
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -22,13 +25,56 @@ A = TypeVar("A")
 Body = bytes | AsyncIterator[bytes] | None
 
 
+class MemoryTicket(Protocol):
+    """What one answer may take of the memory that all answers under way share."""
+
+    held_bytes: int
+
+    async def grow(self, size_bytes: int) -> None:
+        """Hold more; waits for it.
+
+        Raises:
+            TooManyRequestsError, LimitError: there is not as much, in time or ever.
+        """
+        ...
+
+    def add(self, size_bytes: int) -> None:
+        """Hold more although there may be no room: it is there already."""
+        ...
+
+    def shrink(self, size_bytes: int) -> None:
+        """Hold less."""
+        ...
+
+    def close(self) -> None:
+        """Hold nothing; may be called more than once."""
+        ...
+
+
+class Admission(Protocol):
+    """Who may ask the upstream when, and with how much memory."""
+
+    def enter(self, tenant: str) -> AbstractAsyncContextManager[None]:
+        """A turn; raises TooManyRequestsError."""
+        ...
+
+    def open(self) -> MemoryTicket:
+        """A ticket for an answer; it holds nothing yet."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamAnswer:
-    """A 200 answer of the upstream, inflated. `no_store`: it carried `Cache-Control: no-store`."""
+    """A 200 answer of the upstream, inflated.
+
+    no_store: it carried `Cache-Control: no-store`. memory: what is set aside for the body, and for
+    what is made of it; to be closed when it is not needed any more.
+    """
 
     body: bytes
     no_store: bool
     content_type: str = "application/json"
+    memory: MemoryTicket = UNCOUNTED
 
 
 class Upstream(Protocol):
@@ -39,15 +85,20 @@ class Upstream(Protocol):
     UpstreamUnreachableError, QueryTimeoutError: no answer after all permitted attempts.
     """
 
-    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
-        """POST a urlencoded form to a path and read the whole answer."""
+    async def ask(
+        self, path: str, form: bytes, caller: Caller, kind: Hashable = None
+    ) -> UpstreamAnswer:
+        """POST a urlencoded form to a path and read the whole answer.
+
+        Questions of one `kind` take about as long: one that takes longer may be asked elsewhere too.
+        """
         ...
 
-    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
-        """GET a path and read the whole answer."""
+    async def get(self, path_and_query: str, caller: Caller, kind: Hashable = None) -> UpstreamAnswer:
+        """GET a path and read the whole answer; `kind` as for `ask`."""
         ...
 
-    async def stores(self) -> list[Store] | None:
+    async def stores(self) -> Look | None:
         """What `/api/v1/stores` lists; None when the upstream has no such endpoint."""
         ...
 
@@ -72,9 +123,9 @@ class Forwarder(Protocol):
     """Passes requests on to the upstream, unread."""
 
     def forward(
-        self, method: str, raw_path: str, headers: list[tuple[str, str]], body: Body
+        self, method: str, raw_path: str, caller: Caller, body: Body
     ) -> AbstractAsyncContextManager[OpenAnswer]:
-        """Send a request; leaving the context ends it, whatever has not been read.
+        """Send a request with the caller's headers; leaving the context ends it.
 
         Raises:
             QueryTimeoutError, UpstreamUnreachableError: here or while the body is read.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_json import scan_matrix
@@ -15,35 +15,51 @@ from proxy.codec.params import encode_range_form
 from proxy.codec.pieces import IndexedMatrix, clip, clip_piece, index_matrix
 from proxy.codec.tail_json import merge_stats
 from proxy.engine.fan_out import fan_out
+from proxy.engine.deadline import seconds_left
 from proxy.engine.flights import Flights, Share
+from proxy.engine.foreign_notes import name_positions, refuse_foreign_notes, refuse_shifted_text
 from proxy.engine.results_cache import Fetch, Hit, ResultsCache
-from proxy.errors import LimitError, NotSplittableError, UpstreamAnswerError
-from proxy.merge.matrices import JoinedMatrix, Part, join_matrices
+from proxy.engine.stale import UPSTREAM_FAILS, stale_note, with_warning
+from proxy.errors import LimitError, NotSplittableError, QueryError, UpstreamAnswerError
+from proxy.merge.matrices import NOTHING_JOINED, JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
-from proxy.plan.notes import hold_for_parts
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
 from proxy.plan.split import split_grid
-from proxy.telemetry.metrics import NOT_KEPT, SPLITS, STEPS
+from proxy.telemetry.metrics import NOT_KEPT, SPLITS, STALE_ANSWERS, STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from proxy.engine.ports import Clock, Threads, Upstream
+    from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream
     from proxy.model.piece import Piece
     from proxy.model.query import Caller, RangeQuery
 
 PATH = "/api/v1/query_range"
 _MOST_REMEMBERED_CHARACTERS = 4096
-_POSITION = re.compile(r"\(\d+:\d+\)")
 _REQUESTED, _HIT, _FETCHED = map(STEPS.labels, ("requested", "hit", "fetched"))
+
+
+class FetchPolicy(NamedTuple):
+    """parallelism: splits of one query asked at once. stale_ms: how long kept data past its life may
+    serve when the upstream fails.
+    """
+
+    parallelism: int
+    stale_ms: int = 0
+
+
+class Wish(NamedTuple):
+    """as_text: what is fetched is wanted as text, not deflated. refresh: nothing kept may serve."""
+
+    as_text: bool
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RangeAnswer:
     """A joined matrix, what the cache held of it, and until when it may be given again.
 
-    no_store: the upstream forbade keeping a part of it.
+    no_store: the upstream forbade keeping a part of it. is_stale: the upstream failed, and this is
+    what was kept, whole or not.
     expires_ms: on the monotonic clock; 0 when parts of it were fetched for this answer.
     """
 
@@ -51,15 +67,28 @@ class RangeAnswer:
     no_store: bool
     steps_hit: int
     expires_ms: int
+    is_stale: bool = False
+
+    def without_matrix(self) -> RangeAnswer:
+        """What is left to say when the body has been made."""
+        return dataclasses.replace(self, matrix=NOTHING_JOINED)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a flight brings: the answer, and the pieces that were made of it (with their steps)."""
+    """What a flight brings: the answer, and the pieces that were made of it (with their steps).
+
+    memory: what is set aside for it, until nobody needs it any more.
+    """
 
     indexed: IndexedMatrix
     no_store: bool
     pieces: tuple[tuple[Run, Piece], ...]
+    memory: MemoryTicket
+
+    @property
+    def text_bytes(self) -> int:
+        return len(self.indexed.matrix.text)
 
 
 class RangeQueries:
@@ -72,16 +101,17 @@ class RangeQueries:
         clock: Clock,
         cache: ResultsCache,
         policy: SplitPolicy,
-        parallelism: int,
+        fetching: FetchPolicy,
     ) -> None:
         self._upstream = upstream
         self._threads = threads
         self._clock = clock
         self._cache = cache
         self._policy = policy
-        self._parallelism = parallelism
+        self._parallelism = fetching.parallelism
+        self._stale_ms = fetching.stale_ms
         self._planned = lru_cache(512)(plan_range)
-        self._flights: Flights[Fetched] = Flights()
+        self._flights: Flights[Fetched] = Flights(_drop)
 
     def forget_flights(self) -> None:
         """Let nobody else join what is being fetched, after a purge."""
@@ -93,38 +123,62 @@ class RangeQueries:
         return (self._planned if is_short else plan_range)(query, self._policy, caller)
 
     async def run(
-        self, plan: RangePlan, caller: Caller, as_text: bool, refresh: bool = False
+        self, plan: RangePlan, caller: Caller, wish: Wish, memory: MemoryTicket
     ) -> RangeAnswer:
         """The answer of a plan that is not whole.
 
         Args:
             plan: see `plan`.
-            caller: the headers to send along.
-            as_text: what is fetched is wanted as text, not deflated.
-            refresh: nothing that is kept may serve.
+            caller: on whose behalf.
+            wish: how.
+            memory: takes on what is fetched for this answer.
 
         Raises:
             NotSplittableError: only the whole query, asked as it came, gives the exact answer.
             QueryError: a fetch failed; the others are given up.
         """
-        hits = [] if refresh else self._cache.lookup(plan)
+        hits = [] if wish.refresh else self._cache.lookup(plan)
         gaps = coalesced(gaps_between(plan.grid.steps, [hit.run for hit in hits]))
         hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
         _count_steps(plan, hits)
-        fetched = await self._fetch(plan, gaps, caller, refresh)
+        try:
+            fetched = await self._fetch(plan, gaps, caller, wish.refresh)
+        except UPSTREAM_FAILS as error:
+            if stale := await self._stale(plan, error):
+                return stale
+            raise
+        memory.add(sum(brought.text_bytes for _, brought in fetched))
         parts = [(hit.run, await self._from_hit(hit)) for hit in hits]
         for share, brought in fetched:
-            parts += _from_flight(plan, share.run, brought, as_text)
+            parts += _from_flight(plan, share.run, brought, wish.as_text)
         parts.sort(key=lambda part: part[0])
         joined = join_matrices([part for _, part in parts], sort_key, merge_stats)
-        _refuse_shifted_text(plan, _name_positions(joined.tail.notes))
-        _refuse_foreign_notes(plan, joined, [brought for _, brought in fetched])
+        refuse_shifted_text(plan, name_positions(joined.tail.notes))
+        refuse_foreign_notes(plan, joined, [brought.indexed for _, brought in fetched])
         return RangeAnswer(
             matrix=joined,
             no_store=any(brought.no_store for _, brought in fetched),
             steps_hit=sum(hit.run.steps for hit in hits),
             expires_ms=0 if fetched else min(hit.expires_ms for hit in hits),
         )
+
+    async def _stale(self, plan: RangePlan, error: QueryError) -> RangeAnswer | None:
+        """What is kept, although its life is over: when the upstream fails, and the settings allow."""
+        hits = self._cache.lookup(plan, self._stale_ms) if self._stale_ms else []
+        if not hits:
+            return None
+        parts = [await self._from_hit(hit) for hit in hits]
+        joined = join_matrices(parts, sort_key, merge_stats)
+        steps = sum(hit.run.steps for hit in hits)
+        missing = plan.grid.steps - steps
+        note = stale_note(
+            self._clock.monotonic_ms() - min(hit.fetched_ms for hit in hits),
+            error,
+            f", and {missing} of {plan.grid.steps} steps are missing" if missing else "",
+        )
+        STALE_ANSWERS.inc()
+        matrix = dataclasses.replace(joined, tail=with_warning(joined.tail, note))
+        return RangeAnswer(matrix, no_store=True, steps_hit=steps, expires_ms=0, is_stale=True)
 
     async def _from_hit(self, hit: Hit) -> Part:
         """A whole piece as it is; of a piece at the window's edge only the steps inside."""
@@ -153,13 +207,13 @@ class RangeQueries:
             splits = split_grid(_grid_of(plan, run), plan.interval_ms)
             return [Run(g.first_index, g.first_index + g.steps) for g in splits]
 
-        flights = Flights[Fetched]() if refresh or plan.key is None else self._flights
+        flights = Flights[Fetched](_drop) if refresh or plan.key is None else self._flights
         wanted = [Run(first_index + gap.first, first_index + gap.end) for gap in gaps]
         shares = flights.cover(_flight_key(plan), wanted, split, fly)
         try:
             brought = await fan_out(lambda share: _join(plan, share), shares, len(shares))
         except UpstreamAnswerError as error:
-            _refuse_shifted_text(plan, error.answer_status == HTTPStatus.BAD_REQUEST)
+            refuse_shifted_text(plan, error.answer_status == HTTPStatus.BAD_REQUEST)
             raise
         finally:
             for share in shares:
@@ -169,18 +223,33 @@ class RangeQueries:
     async def _ask(self, plan: RangePlan, grid: Grid, caller: Caller) -> Fetched:
         """One upstream request, scanned, cut and kept."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
-        form = encode_range_form(plan.query, plan.known.text, grid)
+        form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
+        kind = (plan.known.normal, grid.step_ms, grid.steps.bit_length())
         SPLITS.inc()
-        answer = await self._upstream.ask(PATH, form, caller)
-        ended_ms = self._clock.monotonic_ms()
-        indexed = await self._threads.run(
-            lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
-        )
-        if plan.key is None or answer.no_store:
-            NOT_KEPT.labels("no_store" if answer.no_store else "no_key").inc()
-            return Fetched(indexed, answer.no_store, ())
-        pieces = await self._cache.keep(plan, Fetch(indexed, began_wall_ms, began_ms, ended_ms))
-        return Fetched(indexed, answer.no_store, tuple(pieces))
+        answer = await self._upstream.ask(PATH, form, caller, kind)
+        try:
+            ended_ms = self._clock.monotonic_ms()
+            indexed = await self._threads.run(
+                lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
+            )
+            fetch = Fetch(indexed, began_wall_ms, began_ms, ended_ms)
+            pieces = await self._keep(plan, fetch, answer.no_store)
+        except BaseException:
+            answer.memory.close()
+            raise
+        return Fetched(indexed, answer.no_store, tuple(pieces), answer.memory)
+
+    async def _keep(
+        self, plan: RangePlan, fetch: Fetch, no_store: bool
+    ) -> list[tuple[Run, Piece]]:
+        if plan.key is None or no_store:
+            NOT_KEPT.labels("no_store" if no_store else "no_key").inc()
+            return []
+        return await self._cache.keep(plan, fetch)
+
+
+def _drop(brought: Fetched) -> None:
+    brought.memory.close()
 
 
 async def _join(plan: RangePlan, share: Share[Fetched]) -> Fetched:
@@ -233,30 +302,3 @@ def _count_steps(plan: RangePlan, hits: list[Hit]) -> None:
     _REQUESTED.inc(plan.grid.steps)
     _HIT.inc(hit_steps)
     _FETCHED.inc(plan.grid.steps - hit_steps)
-
-
-def _refuse_foreign_notes(plan: RangePlan, joined: JoinedMatrix, brought: list[Fetched]) -> None:
-    """Notes that may be those of another part of somebody else's window; see `plan.notes`."""
-    if not joined.tail.notes:
-        return
-    foreign = [one for one in brought if not _lies_in(one.indexed.grid, plan.grid)]
-    tails = [one.indexed.matrix.tail for one in foreign]
-    has_others = not all(hold_for_parts(tail, plan.known.traits) for tail in tails)
-    is_all_own = not foreign and len(brought) == len(joined.parts)
-    if has_others or not (joined.metrics or is_all_own):
-        raise NotSplittableError("a warning may be that of another part of the range")
-
-
-def _lies_in(part: Grid, whole: Grid) -> bool:
-    return whole.start_ms <= part.start_ms and part.last_ms <= whole.last_ms
-
-
-def _name_positions(notes: Mapping[str, tuple[str, ...]]) -> bool:
-    """Prometheus ends annotations with line and column, `(1:6)`; Thanos does not."""
-    return any(_POSITION.search(text) for texts in notes.values() for text in texts)
-
-
-def _refuse_shifted_text(plan: RangePlan, speaks_of_positions: bool) -> None:
-    """Warnings and parse errors name positions in the text; a text made constant has moved them."""
-    if plan.known.changed and speaks_of_positions:
-        raise NotSplittableError("a message speaks of positions in a text that was made constant")

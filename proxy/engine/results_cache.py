@@ -32,12 +32,16 @@ _FOREVER_MS = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Steps `run` of the plan's grid are the steps `first` to `first + run.steps` of a piece."""
+    """Steps `run` of the plan's grid are the steps `first` to `first + run.steps` of a piece.
+
+    expires_ms, fetched_ms: on the monotonic clock.
+    """
 
     run: Run
     piece: Piece
     first: int
     expires_ms: int
+    fetched_ms: int = 0
 
     @property
     def is_whole_piece(self) -> bool:
@@ -77,17 +81,20 @@ class ResultsCache:
         self._threads = threads
         self._policy = policy
 
-    def lookup(self, plan: RangePlan) -> list[Hit]:
-        """What is held of the plan's grid and may be served, in time order, without overlap."""
+    def lookup(self, plan: RangePlan, stale_ms: int = 0) -> list[Hit]:
+        """What is held of the plan's grid and may be served, in time order, without overlap.
+
+        stale_ms: how long past its life it may be served.
+        """
         if plan.key is None:
             return []
         first_index, end_index = indices(plan.grid)
         hits = []
-        for kept, until_ms in self._pieces.between(plan.key, first_index, end_index):
+        for kept, until_ms in self._pieces.between(plan.key, first_index, end_index, stale_ms):
             if _notes_fit(kept, plan):
                 first, end = max(kept.first_index, first_index), min(kept.end_index, end_index)
                 run = Run(first - first_index, end - first_index)
-                hits.append(Hit(run, kept.piece, first - kept.first_index, until_ms))
+                hits.append(Hit(run, kept.piece, first - kept.first_index, until_ms, kept.began_ms))
         return hits
 
     def purge(self, wanted: Purge) -> int:

@@ -22,17 +22,17 @@ async def poll_stores(upstream: Upstream, watch: StoreWatch, clock: Clock, inter
         began_ms = clock.monotonic_ms()
         try:
             async with asyncio.timeout(max(interval_s, 1) * 2):
-                stores = await upstream.stores()
+                look = await upstream.stores()
         except (QueryError, TimeoutError) as error:
             log = LOG.debug if is_failing else LOG.warning
             log("no look at the upstream's stores: answers live shortly", extra={"err": str(error)})
             is_failing = True
         else:
             is_failing = False
-            if stores is None:
+            if look is None:
                 watch.no_such_endpoint()
             else:
-                watch.look(began_ms, clock.monotonic_ms(), stores)
+                watch.look(began_ms, clock.monotonic_ms(), look.stores, look.has_lost_sight)
         if watch.away != away:
             away = watch.away
             STORES_AWAY.set(len(away))

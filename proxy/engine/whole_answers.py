@@ -6,20 +6,26 @@ as it came, so that the client's is the same.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from proxy.engine.flights import Flights
+from proxy.engine.deadline import until_deadline
+from proxy.engine.flights import Flights, Share
+from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import UpstreamAnswer
+from proxy.engine.stale import UPSTREAM_FAILS, stale_note
+from proxy.plan.cache_key import CacheKey
 from proxy.plan.partition import Run
-from proxy.telemetry.metrics import NOT_KEPT
+from proxy.telemetry.metrics import NOT_KEPT, STALE_ANSWERS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from proxy.engine.answer_memo import AnswerMemo, Version
     from proxy.engine.ports import Clock
-    from proxy.plan.cache_key import CacheKey
+    from proxy.errors import QueryError
+    from proxy.model.query import Caller
     from proxy.plan.holes import StoreWatch
 
 _ALL = Run(0, 1)
@@ -28,63 +34,95 @@ _ALL = Run(0, 1)
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer and where it came from: `hit` or `miss`."""
+    """An answer and where it came from: `hit`, `miss`, or `stale` with a note that says how old."""
 
     body: bytes
     content_type: str
     no_store: bool
     result: str
+    note: str = ""
+
+
+class Wanted(NamedTuple):
+    """A question.
+
+    key: all that can change the answer. fetch: asks the upstream. life_ms: how long the answer may
+    be remembered; 0 only shares it while it is fetched. refresh: what is remembered must not serve.
+    """
+
+    key: CacheKey
+    fetch: Callable[[], Awaitable[UpstreamAnswer]]
+    life_ms: int
+    refresh: bool
 
 
 class WholeAnswers:
     """Asks once for equal questions, and remembers answers for a short time."""
 
     def __init__(
-        self, memo: AnswerMemo[UpstreamAnswer], watch: StoreWatch, clock: Clock, short_life_ms: int
+        self,
+        memo: AnswerMemo[UpstreamAnswer],
+        watch: StoreWatch,
+        clock: Clock,
+        short_life_ms: int,
     ) -> None:
         self._memo = memo
         self._watch = watch
         self._clock = clock
         self._short_life_ms = short_life_ms
-        self._flights: Flights[UpstreamAnswer] = Flights()
+        self._flights: Flights[UpstreamAnswer] = Flights(_drop)
 
     def clear(self) -> None:
         """Forget all answers, those that are being fetched too."""
         self._memo.clear()
         self._flights.forget()
 
-    async def get(
-        self,
-        key: CacheKey,
-        fetch: Callable[[], Awaitable[UpstreamAnswer]],
-        life_ms: int,
-        refresh: bool,
-    ) -> WholeAnswer:
-        """The answer to a question: remembered, under way, or fetched.
-
-        Args:
-            key: all that can change the answer.
-            fetch: asks the upstream.
-            life_ms: how long it may be remembered; 0 only shares it while it is fetched.
-            refresh: what is remembered must not serve.
+    @asynccontextmanager
+    async def get(self, wanted: Wanted, caller: Caller) -> AsyncIterator[WholeAnswer]:
+        """The answer to a question: remembered, under way, or fetched; held while the context is open.
 
         Raises:
             QueryError: what the upstream's failure raised; it is not remembered.
         """
-        known = None if refresh else self._remembered(key)
+        known = None if wanted.refresh else self._remembered(wanted.key)
         if known is not None:
-            return WholeAnswer(known.body, known.content_type, known.no_store, "hit")
+            yield _whole(known, "hit")
+            return
 
         async def fly(_run: Run) -> UpstreamAnswer:
             version = self._version
-            answer = await fetch()
-            self._remember(key, version, answer, life_ms)
+            answer = await wanted.fetch()
+            self._remember(wanted.key, version, answer, wanted.life_ms)
             return answer
 
-        flights = Flights[UpstreamAnswer]() if refresh else self._flights
-        (share,) = flights.cover(key.full, [_ALL], lambda run: [run], fly)
-        answer = await share.join()
-        return WholeAnswer(answer.body, answer.content_type, answer.no_store, "miss")
+        flights = Flights[UpstreamAnswer](_drop) if wanted.refresh else self._flights
+        (share,) = flights.cover(wanted.key.full, [_ALL], lambda run: [run], fly)
+        try:
+            yield await self._brought(share, wanted.key, caller)
+        finally:
+            share.leave()
+
+    async def _brought(
+        self, share: Share[UpstreamAnswer], key: CacheKey, caller: Caller
+    ) -> WholeAnswer:
+        """What a flight brings; when the upstream fails, what was remembered before."""
+        try:
+            async with until_deadline(caller):
+                return _whole(await share.result(), "miss")
+        except UPSTREAM_FAILS as error:
+            stale = self._stale(key, error)
+            if stale is None:
+                raise
+            return stale
+
+    def _stale(self, key: CacheKey, error: QueryError) -> WholeAnswer | None:
+        now_ms = self._clock.monotonic_ms()
+        found = self._memo.get_stale(key.full, now_ms)
+        if found is None:
+            return None
+        answer, age_ms = found
+        STALE_ANSWERS.inc()
+        return dataclasses.replace(_whole(answer, "stale"), no_store=True, note=stale_note(age_ms, error))
 
     @property
     def _version(self) -> Version:
@@ -101,5 +139,13 @@ class WholeAnswers:
         if life_ms:
             now_ms = self._clock.monotonic_ms()
             life_ms = min(life_ms, self._short_life_ms) if self._watch.away else life_ms
-            until_ms = now_ms + life_ms
-            self._memo.put(key.full, version, now_ms, until_ms, answer, len(answer.body))
+            kept = dataclasses.replace(answer, memory=UNCOUNTED)
+            self._memo.put(key.full, version, now_ms, now_ms + life_ms, kept, len(answer.body))
+
+
+def _whole(answer: UpstreamAnswer, result: str) -> WholeAnswer:
+    return WholeAnswer(answer.body, answer.content_type, answer.no_store, result)
+
+
+def _drop(answer: UpstreamAnswer) -> None:
+    answer.memory.close()

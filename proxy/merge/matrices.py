@@ -36,6 +36,9 @@ class JoinedMatrix:
     tail: Tail
 
 
+NOTHING_JOINED = JoinedMatrix((), (), (), Tail())
+
+
 def join_matrices(parts: Sequence[Part], sort_key: SortKey, merge_stats: MergeStats) -> JoinedMatrix:
     """Join splits that are in time order and do not overlap.
 

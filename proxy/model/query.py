@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from proxy.model.grid import Grid
-
-NEVER_MS = 1 << 62
 
 Form = tuple[tuple[str, str], ...]
 """The parameters of a request in the order in which Go's `http.Request.Form` lists them: the
@@ -47,9 +46,11 @@ class Caller:
 
     pairs: the request headers that travel on, in their order (names as sent).
     tenant: whom it counts for, in queues and limits; "" where nobody is told apart.
-    deadline_ms: on the monotonic clock; an answer that comes later serves nobody.
+    deadline_s: on the event loop's clock; an answer that comes later serves nobody.
+    vary: what tells its answers from those of others, see `plan.cache_key.vary_fields`.
     """
 
     pairs: tuple[tuple[str, str], ...]
     tenant: str = ""
-    deadline_ms: int = NEVER_MS
+    deadline_s: float = math.inf
+    vary: tuple[str, ...] = ()

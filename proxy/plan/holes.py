@@ -81,13 +81,21 @@ class StoreWatch:
         if self.last_look_ms == _ALWAYS_MS:
             self.is_watched = False
 
-    def look(self, began_ms: int, ended_ms: int, stores: list[Store]) -> None:
+    def look(
+        self, began_ms: int, ended_ms: int, stores: list[Store], has_lost_sight: bool = False
+    ) -> None:
         """Take in an answer of `/api/v1/stores`, asked for at `began_ms`, here at `ended_ms`.
+
+        has_lost_sight: some answers came from an address that could not be asked for its stores any
+        more; whatever was answered since the last look is in doubt.
 
         What it says was so at some moment between the two. So a store that is back may have come
         back as late as `ended_ms`, and one that is away may have gone since the last look began.
         """
         is_first = self.last_look_ms == _ALWAYS_MS
+        if has_lost_sight:
+            lost = "an address of the upstream"
+            self._add(Outage(lost, self.last_look_ms, ended_ms, _ALWAYS_MS, _FOREVER_MS))
         present: dict[str, list[Store]] = {}
         for store in stores:
             if store.is_healthy:

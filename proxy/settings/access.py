@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from proxy.setting_values import certificate_field
 from proxy.settings.row import setting
 
 
@@ -17,4 +18,12 @@ class AccessSettings:
     vary_headers: str = setting(
         "cache.vary-headers", "X-Scope-OrgID,Authorization,Cookie", str,
         "request headers, beside the tenant's, that change answers; part of every key, hashed",
+    )  # fmt: skip
+    default_tenant: str = setting(
+        "query-frontend.default-tenant-id", "default-tenant", str,
+        "whose request it is when nothing says so; as Thanos Query's own flag",
+    )  # fmt: skip
+    tenant_certificate_field: str = setting(
+        "query-frontend.tenant-certificate-field", "", certificate_field,
+        "the field of the client's certificate that names the tenant, instead of the header",
     )  # fmt: skip

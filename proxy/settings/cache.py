@@ -69,3 +69,7 @@ class CacheSettings:
         "cache.instant-life", "1m", duration_ms,
         "how long instant queries at a settled `time` are kept",
     )  # fmt: skip
+    stale_ms: int = setting(
+        "query-range.stale-if-error", "0", duration_ms,
+        "how long past its life kept data may be given, with a warning, when the upstream fails",
+    )  # fmt: skip

@@ -10,8 +10,11 @@ from proxy.setting_values import (
     count,
     duration_ms,
     names,
+    part,
+    positive,
+    positive_duration_ms,
     size_bytes,
-    url,
+    urls,
 )
 from proxy.settings.row import setting
 
@@ -20,9 +23,34 @@ from proxy.settings.row import setting
 class UpstreamSettings:
     """See `proxy.settings`."""
 
-    downstream_url: str = setting(
-        "query-frontend.downstream-url", "http://localhost:9090", url, "the Thanos Query to ask"
-    )
+    downstream_urls: tuple[str, ...] = setting(
+        "query-frontend.downstream-url", "http://localhost:9090", urls,
+        "the Thanos Query to ask (repeatable); dns+, dnssrv+ and dnssrvnoa+ look for its addresses",
+    )  # fmt: skip
+    dns_interval_ms: int = setting(
+        "upstream.dns-interval", "5s", positive_duration_ms,
+        "how often addresses are looked up again",
+    )  # fmt: skip
+    probe_interval_ms: int = setting(
+        "upstream.probe-interval", "1s", duration_ms,
+        "how often /-/ready of each address is asked; 0 never asks",
+    )  # fmt: skip
+    failures_in_a_row: int = setting(
+        "upstream.max-failures", "5", positive,
+        "failures in a row after which an address gets no work for a while",
+    )  # fmt: skip
+    slow_return_ms: int = setting(
+        "upstream.slow-return", "10s", duration_ms,
+        "how long it takes until an address that is back has its full share again",
+    )  # fmt: skip
+    retry_share: float = setting(
+        "upstream.retry-budget", "0.2", part,
+        "the share of requests that may be sent twice, by retries and hedges together; 0 for none",
+    )  # fmt: skip
+    hedge: bool = setting(
+        "upstream.hedge", "true", boolean,
+        "ask another address too when one is later than 95 % of such questions were",
+    )  # fmt: skip
     demo: bool = setting(
         "demo", "false", boolean, "ask a small embedded upstream with synthetic series instead"
     )

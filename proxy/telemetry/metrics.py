@@ -52,6 +52,36 @@ UPSTREAM_ATTEMPTS = Counter(
     ["result"],
     registry=REGISTRY,
 )
+ENDPOINTS = Gauge(
+    "thanoxy_upstream_addresses",
+    "Addresses of the upstream: closed (working), half_open (on trial), open (given no work).",
+    ["state"],
+    registry=REGISTRY,
+)
+ENDPOINT_IN_FLIGHT = Gauge(
+    "thanoxy_upstream_address_requests_in_flight",
+    "Requests that an address is working on.",
+    ["url"],
+    registry=REGISTRY,
+)
+ENDPOINT_EJECTIONS = Counter(
+    "thanoxy_upstream_ejections_total", "Times that an address was given no more work.", registry=REGISTRY
+)
+DNS_LOOKUPS = Counter(
+    "thanoxy_dns_lookups_total", "Lookups of upstream addresses.", ["result"], registry=REGISTRY
+)
+RETRIES = Counter(
+    "thanoxy_upstream_retries_total",
+    "Requests asked again after a failure: sent, or refused by the budget.",
+    ["result"],
+    registry=REGISTRY,
+)
+HEDGES = Counter(
+    "thanoxy_upstream_hedges_total",
+    "Late requests asked elsewhere too: sent, of them won, or refused by the budget.",
+    ["result"],
+    registry=REGISTRY,
+)
 UPSTREAM_BYTES = Counter(
     "thanoxy_upstream_received_bytes_total", "Bytes of answers, as received.", registry=REGISTRY
 )
@@ -118,6 +148,39 @@ READ_SAMPLES = Counter(
 READ_BYTES = Counter(
     "thanoxy_remote_read_sent_bytes_total", "Bytes of answers, as sent.", ["type"], registry=REGISTRY
 )
+QUEUE_WAITING = Gauge(
+    "thanoxy_upstream_queue_length", "Requests that wait for their turn upstream.", registry=REGISTRY
+)
+QUEUE_REFUSED = Counter(
+    "thanoxy_upstream_queue_refused_total", "Requests that got no turn.", ["reason"], registry=REGISTRY
+)
+MEMORY_HELD = Gauge(
+    "thanoxy_memory_in_flight_bytes", "Memory set aside for answers under way.", registry=REGISTRY
+)
+MEMORY_WAITING = Gauge(
+    "thanoxy_memory_waiting", "Requests that wait for memory.", registry=REGISTRY
+)
+MEMORY_REFUSED = Counter(
+    "thanoxy_memory_refused_total", "Requests that got no memory.", ["reason"], registry=REGISTRY
+)
+STALE_ANSWERS = Counter(
+    "thanoxy_cache_stale_answers_total",
+    "Answers from kept data past its life, because the upstream failed.",
+    registry=REGISTRY,
+)
+RELOADS = Gauge(
+    "thanoxy_config_last_reload_successful",
+    "Whether the last reading of a file succeeded.",
+    ["file"],
+    registry=REGISTRY,
+)
+TENANT_REQUESTS = Counter(
+    "thanoxy_tenant_requests_total",
+    "Requests by tenant; those beyond a number of names count as one.",
+    ["tenant", "code"],
+    registry=REGISTRY,
+)
+BLOCKED = Counter("thanoxy_blocked_queries_total", "Queries refused by a rule.", registry=REGISTRY)
 READS_WAITING = Gauge(
     "thanoxy_remote_reads_waiting", "Remote reads that wait for their turn.", registry=REGISTRY
 )

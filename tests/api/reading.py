@@ -21,6 +21,7 @@ from proxy.codec._pb.remote_pb2 import Query, ReadRequest
 from proxy.codec._pb.types_pb2 import LabelMatcher
 from proxy.engine.gate import Gate, GatePolicy
 from proxy.engine.threads import WorkerThreads
+from proxy.telemetry.metrics import READS_WAITING
 from tests.chunks import batch_of, labels_of, xor_chunk
 from tests.clients import Answer
 
@@ -131,7 +132,7 @@ class Server:
 @asynccontextmanager
 async def reading(gate: GatePolicy = GATE, limits: ReadLimits = LIMITS) -> AsyncIterator[Server]:
     reads, threads = FakeReads(), WorkerThreads(threads=2, inline_bytes=1 << 18)
-    entrance = Gate(gate)
+    entrance = Gate(gate, READS_WAITING)
     endpoint = RemoteReadEndpoint(
         reads,
         entrance,

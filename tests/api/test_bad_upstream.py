@@ -101,7 +101,7 @@ async def test_an_upstream_that_does_not_answer_is_a_timeout(
     async with running(upstream.url, request_timeout_ms=50) as proxy:
         status, error_type, text = (await proxy.range(times)).error
     assert (status, error_type) == (503, "timeout")
-    assert "0.05 s (--upstream.request-timeout)" in text
+    assert "--upstream.request-timeout" in text
     await upstream.until(lambda: all(asked.left for asked in upstream.asked))
 
 

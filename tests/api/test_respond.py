@@ -8,7 +8,8 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from proxy.api.respond import CHUNK_BYTES, ResponsePolicy, accepts_gzip, error_response
+from proxy.api.respond import ResponsePolicy, accepts_gzip, error_response
+from proxy.engine.bodies import CHUNK_BYTES
 from proxy.errors import BadDataError, UpstreamAnswerError
 from proxy.model.grid import Grid
 from tests.clients import Proxy, running

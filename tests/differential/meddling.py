@@ -36,9 +36,10 @@ class Held:
         """What thanoxy does every few seconds, at once: it confirms what was fetched before."""
         await asyncio.sleep(0.002)  # a look has to begin in a later millisecond than a fetch ended
         began_ms = self.clock.monotonic_ms()
-        stores = await self.engine.client.stores()
-        if self.engine.watch.is_watched and stores is not None:
-            self.engine.watch.look(began_ms, self.clock.monotonic_ms(), stores)
+        look = await self.engine.client.stores()
+        if self.engine.watch.is_watched and look is not None:
+            ended_ms = self.clock.monotonic_ms()
+            self.engine.watch.look(began_ms, ended_ms, look.stores, look.has_lost_sight)
 
     def extents(self) -> list[tuple[ExtentId, Extent[AnyPiece]]]:
         found: list[tuple[ExtentId, Extent[AnyPiece]]] = []

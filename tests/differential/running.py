@@ -40,12 +40,12 @@ async def both_sides(
 ) -> AsyncIterator[Sides]:
     """Thanos Query, and a thanoxy that splits at an interval; it is gone afterwards.
 
-    `more` are settings of thanoxy; `downstream_url` may be something between the two.
+    `more` are settings of thanoxy; `downstream_urls` may be something between the two.
     """
     settings = Settings(
         **{
             "http_address": "127.0.0.1:0",
-            "downstream_url": thanos_url,
+            "downstream_urls": (thanos_url,),
             "split_interval_ms": interval_ms,
             "cache_config": cache,
             **more,
@@ -71,7 +71,7 @@ async def strained_sides(
     async with contextlib.AsyncExitStack() as parts:
         if chance.random() < 0.4:
             slow = slow_relay(thanos_url, chance)
-            more["downstream_url"] = await parts.enter_async_context(slow)
+            more["downstream_urls"] = (await parts.enter_async_context(slow),)
         sides = both_sides(thanos_url, interval_ms, clock=clock, **more)
         yield await parts.enter_async_context(sides)
 

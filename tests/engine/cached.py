@@ -17,7 +17,8 @@ from proxy.codec.gzip_body import gzip_body
 from proxy.codec.matrix_text import body_text
 from proxy.engine.background import Background
 from proxy.engine.ports import Threads, UpstreamAnswer
-from proxy.engine.range_query import RangeAnswer, RangeQueries
+from proxy.engine.memory import UNCOUNTED
+from proxy.engine.range_query import FetchPolicy, RangeAnswer, RangeQueries, Wish
 from proxy.engine.results_cache import ResultsCache
 from proxy.errors import NotSplittableError
 from proxy.model.grid import Grid
@@ -152,6 +153,7 @@ class Cached:
         max_bytes: int = 1 << 28,
         threads: Threads | None = None,
         is_watched: bool = False,
+        stale_ms: int = 0,
     ) -> None:
         self.clock = ManualClock()
         self.world = World(self.clock)
@@ -167,7 +169,9 @@ class Cached:
         at_work = threads or NoThreads()
         self.cache = ResultsCache(self.store, self.watch, self.clock, at_work, policy, self.background)
         split = SplitPolicy(interval_ms, 1000, keep=True)
-        self.queries = RangeQueries(self.upstream, at_work, self.clock, self.cache, split, 14)
+        self.queries = RangeQueries(
+            self.upstream, at_work, self.clock, self.cache, split, FetchPolicy(14, stale_ms)
+        )
 
     async def _answer(self, asked: Asked) -> UpstreamAnswer:
         body = self.world.body(dict(asked.form)["query"], asked.grid)
@@ -184,7 +188,8 @@ class Cached:
         return plan
 
     async def run(self, grid: Grid, expr: str = "a", refresh: bool = False) -> RangeAnswer:
-        return await self.queries.run(self.plan(grid, expr), CALLER, as_text=False, refresh=refresh)
+        wish = Wish(as_text=False, refresh=refresh)
+        return await self.queries.run(self.plan(grid, expr), CALLER, wish, UNCOUNTED)
 
     async def ask(self, grid: Grid, expr: str = "a", refresh: bool = False) -> bytes:
         """The body, made in both ways; the upstream's own where it has to be asked for whole."""

@@ -12,14 +12,14 @@ import pytest
 
 from proxy.engine.gate import Gate, GatePolicy
 from proxy.errors import TooManyRequestsError
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.metrics import READS_WAITING, REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 def gate(running: int = 2, tenant: int = 2, waiting: int = 10, wait_ms: int = 5000) -> Gate:
-    return Gate(GatePolicy(running, tenant, waiting, wait_ms))
+    return Gate(GatePolicy(running, tenant, waiting, wait_ms), READS_WAITING)
 
 
 @dataclass(eq=False)

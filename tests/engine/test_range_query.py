@@ -13,7 +13,8 @@ from proxy.codec.matrix_text import body_text
 from proxy.engine.background import Background
 from proxy.engine.clock import SystemClock
 from proxy.engine.ports import UpstreamAnswer
-from proxy.engine.range_query import RangeAnswer, RangeQueries
+from proxy.engine.memory import UNCOUNTED
+from proxy.engine.range_query import FetchPolicy, RangeAnswer, RangeQueries, Wish
 from proxy.engine.results_cache import ResultsCache
 from proxy.errors import (
     BadUpstreamAnswerError,
@@ -58,13 +59,15 @@ class Engine:
         store = MemoryStore(0, 0.1)
         cache = ResultsCache(store, watch, clock, threads, KEEP, background)
         split = SplitPolicy(interval_ms, 1000)
-        self.queries = RangeQueries(upstream, threads, clock, cache, split, parallelism)
+        self.queries = RangeQueries(
+            upstream, threads, clock, cache, split, FetchPolicy(parallelism)
+        )
 
     def plan(self, query: RangeQuery) -> RangePlan:
         return self.queries.plan(query, ())
 
     async def run(self, query: RangeQuery) -> RangeAnswer:
-        return await self.queries.run(self.plan(query), CALLER, as_text=True)
+        return await self.queries.run(self.plan(query), CALLER, Wish(as_text=True), UNCOUNTED)
 
 
 async def run(upstream: MemoryUpstream, query: RangeQuery = QUERY) -> RangeAnswer:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from proxy.codec.join import join_pieces
+from proxy.engine.memory import UNCOUNTED
+from proxy.engine.range_query import Wish
 from proxy.errors import LimitError, QueryError, QueryTimeoutError, UpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 A = TypeVar("A")
 
+AS_TEXT = Wish(as_text=True)
 OLD = window(57 * HOUR_MS, 40)
 EXTENT = Grid(OLD.start_ms // (16 * MINUTE_MS) * (16 * MINUTE_MS), MINUTE_MS, 16)
 """A whole one."""
@@ -153,7 +156,7 @@ async def test_another_tenant_waits_for_a_fetch_of_its_own() -> None:
 
     async def ask_as(tenant: str) -> bytes:
         plan = cached.plan(OLD, caller=(tenant,))
-        return both_ways(await cached.queries.run(plan, CALLER, as_text=True))
+        return both_ways(await cached.queries.run(plan, CALLER, AS_TEXT, UNCOUNTED))
 
     await asyncio.gather(ask_as("a"), ask_as("a"), ask_as("b"))
     assert len(cached.upstream.asked) == 2
@@ -165,7 +168,9 @@ async def test_nobody_shares_the_shorter_patience_of_another() -> None:
 
     async def ask_within(patience: str) -> bytes:
         query = RangeQuery("a", OLD.start_ms, OLD.last_ms, OLD.step_ms, patience, ())
-        return both_ways(await cached.queries.run(cached.queries.plan(query, ()), CALLER, True))
+        return both_ways(await cached.queries.run(
+            cached.queries.plan(query, ()), CALLER, AS_TEXT, UNCOUNTED
+        ))
 
     await asyncio.gather(ask_within("1s"), ask_within("1m"), ask_within("1m"))
     assert sorted(dict(asked.form)["timeout"] for asked in cached.upstream.asked) == ["1m", "1s"]

@@ -13,6 +13,7 @@ import pytest
 from proxy.engine.stores_poll import poll_stores
 from proxy.errors import BadUpstreamAnswerError, UpstreamUnreachableError
 from proxy.plan.holes import Store, StoreWatch, Trust
+from proxy.plan.store_views import Look
 from tests.engine.cached import ManualClock
 from tests.plan.stores import ALL, broken, store
 
@@ -23,36 +24,38 @@ if TYPE_CHECKING:
 A, B = store("a"), store("b")
 INTERVAL_S = 0.001
 
-Look = Callable[[], Awaitable[list[Store] | None]]
+Looking = Callable[[], Awaitable[Look | None]]
 
 
 @dataclass(slots=True)
 class Listing:
     """An upstream that is asked for its stores only."""
 
-    look: Look
+    look: Looking
     looks: int = 0
 
-    async def ask(self, path: str, form: bytes, caller: Caller) -> UpstreamAnswer:
+    async def ask(
+        self, path: str, form: bytes, caller: Caller, kind: object = None
+    ) -> UpstreamAnswer:
         raise AssertionError(path)
 
-    async def get(self, path_and_query: str, caller: Caller) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller, kind: object = None) -> UpstreamAnswer:
         raise AssertionError(path_and_query)
 
-    async def stores(self) -> list[Store] | None:
+    async def stores(self) -> Look | None:
         self.looks += 1
         return await self.look()
 
 
-def finds(*stores: Store) -> Look:
-    async def look() -> list[Store] | None:
-        return list(stores)
+def finds(*stores: Store) -> Looking:
+    async def look() -> Look | None:
+        return Look(list(stores))
 
     return look
 
 
-def fails(error: Exception) -> Look:
-    async def look() -> list[Store] | None:
+def fails(error: Exception) -> Looking:
+    async def look() -> Look | None:
         raise error
 
     return look
@@ -99,16 +102,18 @@ class Remembering(StoreWatch):
 
     looks: ClassVar[list[tuple[int, int]]] = []
 
-    def look(self, began_ms: int, ended_ms: int, stores: list[Store]) -> None:
+    def look(
+        self, began_ms: int, ended_ms: int, stores: list[Store], has_lost_sight: bool = False
+    ) -> None:
         self.looks.append((began_ms, ended_ms))
 
 
 async def test_a_look_counts_from_when_it_was_sent_to_when_it_was_answered() -> None:
     watch, clock = Remembering(10**9), ManualClock(monotonic=1000)
 
-    async def slow() -> list[Store] | None:
+    async def slow() -> Look | None:
         clock.monotonic += 500
-        return [A]
+        return Look([A])
 
     async with polling(Listing(slow), watch, clock) as two_more_looks:
         await two_more_looks()

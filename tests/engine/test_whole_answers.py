@@ -9,8 +9,9 @@ import pytest
 
 from proxy.engine.answer_memo import AnswerMemo
 from proxy.engine.ports import UpstreamAnswer
-from proxy.engine.whole_answers import WholeAnswer, WholeAnswers
+from proxy.engine.whole_answers import Wanted, WholeAnswer, WholeAnswers
 from proxy.errors import UpstreamAnswerError
+from proxy.model.query import Caller
 from proxy.plan.cache_key import answer_key
 from proxy.plan.holes import StoreWatch
 from tests.engine.cached import ManualClock
@@ -49,7 +50,8 @@ class Labels:
         return UpstreamAnswer(body, self.no_store, "application/json")
 
     async def get(self, life_ms: int = LIFE_MS, refresh: bool = False) -> WholeAnswer:
-        return await self.answers.get(KEY, self.fetch, life_ms, refresh)
+        async with self.answers.get(Wanted(KEY, self.fetch, life_ms, refresh), Caller(())) as found:
+            return found
 
     async def found(self, life_ms: int = LIFE_MS, refresh: bool = False) -> tuple[str, bytes]:
         answer = await self.get(life_ms, refresh)

@@ -1,0 +1,71 @@
+"""On whose behalf a request is made, and until when its answer is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.api.tenants import TenantPolicy
+from proxy.codec.durations import parse_duration_ms
+from proxy.codec.headers import query_headers, request_headers
+from proxy.model.query import Caller, first_value
+from proxy.plan.cache_key import vary_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import web
+
+    from proxy.model.query import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Reads callers from requests.
+
+    vary_names: the headers, in lower case, that answers vary by. timeout_s: the longest that any
+    answer is waited for. keeps_authorization: False where clients show their credentials to this
+    proxy: then they are not the upstream's, and do not travel on.
+    """
+
+    tenants: TenantPolicy
+    vary_names: tuple[str, ...]
+    timeout_s: float
+    keeps_authorization: bool = True
+
+    def asking(self, request: web.BaseRequest, form: Form | None) -> Caller:
+        """For questions that the proxy words itself.
+
+        Raises:
+            BadDataError: a header cannot be passed on, or no tenant may have this name.
+        """
+        return self._caller(request, query_headers(request.headers.items()), form or ())
+
+    def passing(self, request: web.BaseRequest) -> Caller:
+        """For a request that is passed on as it came; raises as `asking`."""
+        return self._caller(request, request_headers(request.headers.items()), ())
+
+    def _caller(
+        self, request: web.BaseRequest, pairs: Iterable[tuple[str, str]], form: Form
+    ) -> Caller:
+        pairs = tuple(pairs)
+        tenant = self.tenants.tenant_of(pairs, self._certificate(request))
+        if self.tenants.certificate_field:
+            pairs = tuple(self.tenants.identity_headers(pairs, tenant))
+        vary = vary_fields(pairs, self.vary_names)
+        if not self.keeps_authorization:
+            pairs = tuple(pair for pair in pairs if pair[0].lower() != "authorization")
+        return Caller(pairs, tenant, self._deadline_s(form), vary)
+
+    def _certificate(self, request: web.BaseRequest) -> dict[str, object] | None:
+        if not self.tenants.certificate_field or request.transport is None:
+            return None
+        found: dict[str, object] | None = request.transport.get_extra_info("peercert")
+        return found
+
+    def _deadline_s(self, form: Form) -> float:
+        """The client's `timeout`, where it is a shorter one that Thanos would take."""
+        asked_ms = parse_duration_ms(first_value(form, "timeout")) or 0
+        timeout_s = min(self.timeout_s, asked_ms / 1000) if asked_ms > 0 else self.timeout_s
+        return asyncio.get_running_loop().time() + timeout_s

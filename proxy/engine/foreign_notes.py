@@ -1,0 +1,52 @@
+"""Warnings and errors that may not be the client's own: then the whole must be asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from proxy.errors import NotSplittableError
+from proxy.plan.notes import hold_for_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxy.codec.pieces import IndexedMatrix
+    from proxy.merge.matrices import JoinedMatrix
+    from proxy.model.grid import Grid
+    from proxy.plan.range_plan import RangePlan
+
+_POSITION = re.compile(r"\(\d+:\d+\)")
+
+
+def refuse_foreign_notes(
+    plan: RangePlan, joined: JoinedMatrix, brought: Sequence[IndexedMatrix]
+) -> None:
+    """Notes that may be those of another part of somebody else's window; see `plan.notes`.
+
+    Raises:
+        NotSplittableError: only the whole query has notes that are certain.
+    """
+    if not joined.tail.notes:
+        return
+    foreign = [one for one in brought if not _lies_in(one.grid, plan.grid)]
+    tails = [one.matrix.tail for one in foreign]
+    has_others = not all(hold_for_parts(tail, plan.known.traits) for tail in tails)
+    is_all_own = not foreign and len(brought) == len(joined.parts)
+    if has_others or not (joined.metrics or is_all_own):
+        raise NotSplittableError("a warning may be that of another part of the range")
+
+
+def _lies_in(part: Grid, whole: Grid) -> bool:
+    return whole.start_ms <= part.start_ms and part.last_ms <= whole.last_ms
+
+
+def name_positions(notes: Mapping[str, tuple[str, ...]]) -> bool:
+    """Prometheus ends annotations with line and column, `(1:6)`; Thanos does not."""
+    return any(_POSITION.search(text) for texts in notes.values() for text in texts)
+
+
+def refuse_shifted_text(plan: RangePlan, speaks_of_positions: bool) -> None:
+    """Warnings and parse errors name positions in the text; a text made constant has moved them."""
+    if plan.known.changed and speaks_of_positions:
+        raise NotSplittableError("a message speaks of positions in a text that was made constant")

@@ -1,0 +1,156 @@
+"""Range queries from a question to a body: remembered, being made for somebody else, or made.
+
+Who asks the same at the same time shares one body, and waits for it without holding anything. What
+is held is counted once, until the last of them has been sent it.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.codec.matrix_text import text_bytes
+from proxy.engine.bodies import LARGE_TEXT_BYTES, assemble
+from proxy.engine.deadline import until_deadline
+from proxy.engine.flights import Flights
+from proxy.engine.range_query import Wish
+from proxy.plan.partition import Run
+from proxy.telemetry.metrics import STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from proxy.engine.answer_memo import AnswerMemo, Assembled, Version
+    from proxy.engine.ports import Admission, Clock, MemoryTicket, Threads
+    from proxy.engine.range_query import RangeAnswer, RangeQueries
+    from proxy.model.query import Caller
+    from proxy.plan.holes import StoreWatch
+    from proxy.plan.range_plan import RangePlan
+
+_ALL = Run(0, 1)
+_STEPS_REQUESTED, _STEPS_HIT = STEPS.labels("requested"), STEPS.labels("hit")
+_GZIP_SHARE = 0.5
+"""A gzip body is at most about so long as its text, digits being what they are."""
+MemoKey = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class RangeBody:
+    """What clients get. body: None for one that is too large to be put together before it is sent.
+
+    answer: the matrix, while there is no body; what the cache held of it, and until when it may be given again. memory: what it takes,
+    until it is sent. key, version: under which it may be remembered.
+    """
+
+    answer: RangeAnswer
+    memory: MemoryTicket
+    key: MemoKey
+    version: Version
+    body: Assembled | None = None
+    is_collected: bool = False
+
+
+class RangeAnswers:
+    """Gives bodies of plans that are not whole."""
+
+    def __init__(
+        self,
+        queries: RangeQueries,
+        admission: Admission,
+        threads: Threads,
+        clock: Clock,
+        memo: AnswerMemo[Assembled],
+        watch: StoreWatch,
+    ) -> None:
+        self._queries = queries
+        self._admission = admission
+        self._threads = threads
+        self._clock = clock
+        self._memo = memo
+        self._watch = watch
+        self._flights: Flights[RangeBody] = Flights(lambda made: made.memory.close())
+
+    def remembered(self, plan: RangePlan, wants_gzip: bool) -> Assembled | None:
+        """The body as it was sent lately, if it may be sent again."""
+        version = self._memo.version(self._watch.version)
+        key = _memo_key(plan, wants_gzip)
+        known = self._memo.get(key, version, self._clock.monotonic_ms())
+        if known is not None:
+            _STEPS_REQUESTED.inc(plan.grid.steps)
+            _STEPS_HIT.inc(plan.grid.steps)
+        return known
+
+    def forget_flights(self) -> None:
+        """Let nobody else join what is being made, after a purge."""
+        self._flights.forget()
+
+    @asynccontextmanager
+    async def make(
+        self, plan: RangePlan, caller: Caller, wants_gzip: bool, refresh: bool
+    ) -> AsyncIterator[RangeBody]:
+        """A body that was not remembered; what it takes is held while the context is open.
+
+        Raises:
+            NotSplittableError: only the whole query, asked as it came, gives the exact answer.
+            QueryError: a fetch failed, or there was no memory.
+        """
+        if refresh:
+            self._memo.forget(_memo_key(plan, wants_gzip))
+            self._memo.forget(_memo_key(plan, not wants_gzip))
+
+        async def fly(_run: Run) -> RangeBody:
+            return await self._make(plan, caller, wants_gzip, refresh)
+
+        is_own = refresh or plan.key is None
+        flights = Flights[RangeBody](lambda made: made.memory.close()) if is_own else self._flights
+        key = (_memo_key(plan, wants_gzip), plan.query.timeout, plan.known.text)
+        (share,) = flights.cover(key, [_ALL], lambda run: [run], fly)
+        try:
+            async with until_deadline(caller):
+                made = await share.result()
+            yield made
+        finally:
+            share.leave()
+
+    async def _make(
+        self, plan: RangePlan, caller: Caller, wants_gzip: bool, refresh: bool
+    ) -> RangeBody:
+        version = self._memo.version(self._watch.version)
+        memory = self._admission.open()
+        try:
+            wish = Wish(as_text=not wants_gzip, refresh=refresh)
+            answer = await self._queries.run(plan, caller, wish, memory)
+            made = RangeBody(answer, memory, _memo_key(plan, wants_gzip), version)
+            if wants_gzip or text_bytes(answer.matrix) <= LARGE_TEXT_BYTES:
+                await self._assemble(made, wants_gzip)
+        except BaseException:
+            memory.close()
+            raise
+        return made
+
+    async def _assemble(self, made: RangeBody, wants_gzip: bool) -> None:
+        """Put the body together; what it was made of is held no longer."""
+        matrix = made.answer.matrix
+        size_bytes, fetched_bytes = text_bytes(matrix), made.memory.held_bytes
+        await made.memory.grow(int(size_bytes * (_GZIP_SHARE if wants_gzip else 1)))
+        made.body = await self._threads.run(lambda one: assemble(one, wants_gzip), matrix, size_bytes)
+        made.answer = made.answer.without_matrix()
+        made.memory.shrink(fetched_bytes)
+        self.remember(made, made.body)
+
+    def remember(self, made: RangeBody, body: Assembled) -> None:
+        """What came wholly from kept pieces, as long as each of them may serve."""
+        if made.answer.expires_ms:
+            now_ms = self._clock.monotonic_ms()
+            self._memo.put(made.key, made.version, now_ms, made.answer.expires_ms, body, body.length)
+
+    def collects(self, made: RangeBody, size_bytes: int) -> bool:
+        """Whether a text that is sent in groups shall be collected, for `remember`; by one sender."""
+        is_wanted = made.answer.expires_ms > 0 and self._memo.has_room_for(size_bytes)
+        first, made.is_collected = not made.is_collected, made.is_collected or is_wanted
+        return is_wanted and first
+
+
+def _memo_key(plan: RangePlan, is_gzip: bool) -> MemoKey:
+    return plan.key, plan.grid, is_gzip

@@ -1,0 +1,171 @@
+"""An upstream's answer as it arrives: its errors become ours here, its body is bounded here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+from isal import isal_zlib
+
+from proxy.codec.headers import response_headers
+from proxy.engine.deadline import too_late
+from proxy.errors import (
+    BadUpstreamAnswerError,
+    LimitError,
+    UpstreamAnswerError,
+    UpstreamUnreachableError,
+)
+from proxy.telemetry.metrics import UPSTREAM_BYTES
+from proxy.upstream.retry import ERROR_START_BYTES, is_error_json, is_worth_retrying
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from proxy.engine.ports import MemoryTicket
+
+_MOST_ERROR_BYTES = 1 << 20
+_GZIP_WINDOW_BITS = 31
+READ_BUFFER_BYTES = 1 << 18
+_PEAK = 2
+"""A body is there twice for a moment, when it has arrived; later it, and what is made of it."""
+
+
+class OpenAnswer:
+    """Implements `engine.ports.OpenAnswer`. worth_another: a gateway's, with nobody behind it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._start = b""
+        self.status = response.status
+        self.reason = response.reason or ""
+        self.headers = tuple(response.headers.items())
+        self.worth_another = False
+
+    def header(self, name: str) -> str:
+        return self._response.headers.get(name, "")
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        start, self._start = self._start, b""
+        with foreign_errors_mapped():
+            chunk = start or await self._response.content.readany()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    async def judge(self) -> None:
+        """Decide by the status, and by the start of a 503's body, which is kept."""
+        content = self._response.content
+        while self.status == HTTPStatus.SERVICE_UNAVAILABLE and not content.at_eof():
+            with foreign_errors_mapped():
+                self._start += await content.read(ERROR_START_BYTES)
+            if len(self._start) >= ERROR_START_BYTES:
+                break
+        self.worth_another = is_worth_retrying(self.status, self._start)
+
+    def leave(self) -> None:
+        """Keep the connection when the body was read; else the upstream must notice."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class ReadAnswer(NamedTuple):
+    """An answer with its whole body, inflated."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    worth_another: bool
+    no_store: bool
+    content_type: str
+
+    def leave(self) -> None:
+        """Nothing is held."""
+
+
+async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) -> ReadAnswer:
+    """The whole body, inflated, within the bound; grown in place instead of joined.
+
+    Raises:
+        LimitError: it is larger than `most_bytes`.
+        BadUpstreamAnswerError: its gzip is broken.
+        UpstreamUnreachableError: it broke off.
+        TooManyRequestsError: there is no memory for it.
+    """
+    before_bytes = memory.held_bytes
+    try:
+        body = await _read(answer, most_bytes, memory)
+    except BaseException:
+        memory.shrink(memory.held_bytes - before_bytes)
+        raise
+    return ReadAnswer(
+        answer.status,
+        answer.headers,
+        body,
+        answer.worth_another,
+        "no-store" in answer.header("Cache-Control"),
+        answer.header("Content-Type"),
+    )
+
+
+async def _read(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) -> bytes:
+    body = bytearray()
+    is_gzip = answer.header("Content-Encoding") == "gzip"
+    inflate = isal_zlib.decompressobj(_GZIP_WINDOW_BITS) if is_gzip else None
+    async for chunk in answer.chunks():
+        UPSTREAM_BYTES.inc(len(chunk))
+        more = _inflated(inflate, chunk, most_bytes + 1 - len(body)) if inflate else chunk
+        await memory.grow(len(more) * _PEAK)
+        body += more
+        if len(body) > most_bytes:
+            raise LimitError(
+                f"the upstream's answer is larger than {most_bytes} bytes "
+                "(--upstream.max-response-bytes): ask for fewer series, a shorter range "
+                "or a larger step"
+            )
+    if inflate and not inflate.eof:
+        raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
+    return bytes(body)
+
+
+def _inflated(inflate: isal_zlib.Decompress, chunk: bytes, most_bytes: int) -> bytes:
+    try:
+        return inflate.decompress(chunk, most_bytes)
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
+        raise BadUpstreamAnswerError("the upstream's gzip answer is broken") from error
+
+
+@contextmanager
+def foreign_errors_mapped() -> Iterator[None]:
+    """The one place where the library's errors become ours."""
+    try:
+        yield
+    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientOSError) as error:
+        raise UpstreamUnreachableError(f"the upstream cannot be reached: {error}") from error
+    except TimeoutError as error:
+        raise too_late() from error
+    except aiohttp.ClientResponseError as error:
+        raise BadUpstreamAnswerError("the upstream's answer is not valid HTTP") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise UpstreamUnreachableError(f"the upstream's answer broke off: {error}") from error
+
+
+def answer_error(answer: ReadAnswer) -> Exception:
+    """The upstream's own error JSON travels on; a redirect or a gateway's HTML does not."""
+    is_refusal = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_error_json(answer.body) or is_refusal:
+        headers = tuple(response_headers(answer.headers, keep_length=False))
+        kept = tuple(pair for pair in headers if pair[0].lower() != "content-encoding")
+        return UpstreamAnswerError(answer.status, kept, answer.body[:_MOST_ERROR_BYTES])
+    return BadUpstreamAnswerError(
+        f"the upstream answered {answer.status} with something that is not Prometheus's error JSON"
+    )

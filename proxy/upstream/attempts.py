@@ -1,0 +1,202 @@
+"""One question, asked until an answer is good: again elsewhere after a failure, side by side when late.
+
+What may be asked again is decided by `retry`, how often by the budget, where by the pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from proxy.errors import QueryTimeoutError, UpstreamUnreachableError
+from proxy.telemetry.metrics import HEDGES, RETRIES
+from proxy.upstream.latencies import Latencies
+from proxy.upstream.pool import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from proxy.upstream.addresses import Endpoint
+    from proxy.upstream.balancer import Candidate
+    from proxy.upstream.budget import RetryBudget
+    from proxy.upstream.pool import Pool
+
+
+class Answer(Protocol):
+    """What an attempt brings. worth_another: somebody else may give a better one."""
+
+    @property
+    def worth_another(self) -> bool: ...
+
+    def leave(self) -> None:
+        """It is not wanted."""
+
+
+R = TypeVar("R", bound=Answer)
+Send = Callable[["Endpoint"], Awaitable[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPolicy:
+    """most: attempts for one question, hedges apart. hedge: ask side by side when one is late.
+
+    least_hedge_ms: no earlier than that. unknown_hedge_ms: for kinds of questions not seen before.
+    """
+
+    most: int
+    backoff_s: float
+    hedge: bool = True
+    least_hedge_ms: float = 10.0
+    unknown_hedge_ms: float = 1_000.0
+
+
+class Attempts:
+    """Asks questions of a pool."""
+
+    def __init__(self, pool: Pool, budget: RetryBudget, policy: AttemptPolicy) -> None:
+        self._pool = pool
+        self._budget = budget
+        self._policy = policy
+        self._latencies = Latencies()
+
+    async def run(self, send: Send[R], kind: Hashable, can_repeat: bool = True) -> R:
+        """The first good answer; else the last bad one.
+
+        Args:
+            send: makes one attempt at an address.
+            kind: questions of one kind take about as long.
+            can_repeat: whether `send` may be called more than once.
+
+        Raises:
+            UpstreamUnreachableError: no attempt brought an answer.
+            QueryError: what `send` raised, where another attempt would not help.
+        """
+        self._budget.deposit()
+        tried: list[Candidate] = []
+        most = max(self._policy.most, 1) if can_repeat else 1
+        for number in range(1, most + 1):
+            candidate = self._pool.pick(tried)
+            if candidate is None:
+                raise UpstreamUnreachableError("no address of the upstream is known")
+            tried.append(candidate)
+            try:
+                answer = await self._hedged(send, candidate, tried, kind if can_repeat else None)
+            except UpstreamUnreachableError:
+                if number == most or not self._may_repeat():
+                    raise
+            else:
+                if not answer.worth_another or number == most or not self._may_repeat():
+                    return answer
+                answer.leave()
+            await asyncio.sleep(self._policy.backoff_s * 2**number * random.random())  # noqa: S311  jitter
+        raise AssertionError("unreachable")
+
+    def _may_repeat(self) -> bool:
+        if not self._budget.take(now_ms()):
+            RETRIES.labels("no_budget").inc()
+            return False
+        RETRIES.labels("sent").inc()
+        return True
+
+    async def _hedged(
+        self, send: Send[R], candidate: Candidate, tried: list[Candidate], kind: Hashable
+    ) -> R:
+        """One attempt; a second one elsewhere, when the first is later than nearly all of its kind."""
+        if not self._policy.hedge or kind is None or self._pool.another(tried) is None:
+            return await self._attempt(send, candidate, kind)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        first = loop.create_task(self._attempt(send, candidate, kind))
+        racers = [first]
+        winner = None
+        try:
+            await asyncio.wait(racers, timeout=self._hedge_after_s(kind))
+            if not first.done() and (other := self._hedge(tried)):
+                racers.append(loop.create_task(self._attempt(send, other, kind)))
+            winner = await _first_good(racers)
+            if winner is not first and not first.done():
+                self._lost(candidate, (loop.time() - began_s) * 1000, kind)
+            return winner.result()
+        finally:
+            await _leave([racer for racer in racers if racer is not winner])
+
+    def _hedge(self, tried: list[Candidate]) -> Candidate | None:
+        """Where else to ask, if the budget allows."""
+        other = self._pool.another(tried)
+        if other is None:
+            return None
+        if not self._budget.take(now_ms()):
+            HEDGES.labels("no_budget").inc()
+            return None
+        HEDGES.labels("sent").inc()
+        tried.append(other)
+        return other
+
+    def _hedge_after_s(self, kind: Hashable) -> float:
+        slow_ms = self._latencies.slow_ms(kind) or self._latencies.slow_ms(_ANY)
+        if slow_ms is None:
+            slow_ms = self._policy.unknown_hedge_ms
+        return max(slow_ms, self._policy.least_hedge_ms) / 1000
+
+    def _lost(self, candidate: Candidate, waited_ms: float, kind: Hashable) -> None:
+        HEDGES.labels("won").inc()
+        typical_ms = self._latencies.typical_ms(kind) or waited_ms
+        self._pool.overtaken(candidate, waited_ms / max(typical_ms, 1.0))
+
+    async def _attempt(self, send: Send[R], candidate: Candidate, kind: Hashable) -> R:
+        """One attempt, and what it says of the address."""
+        began_s = asyncio.get_running_loop().time()
+        self._pool.begin(candidate)
+        try:
+            answer = await send(candidate.endpoint)
+        except (UpstreamUnreachableError, QueryTimeoutError):
+            self._pool.fail(candidate)
+            raise
+        except asyncio.CancelledError:
+            candidate.breaker.abandon()
+            raise
+        finally:
+            self._pool.end(candidate)
+        if answer.worth_another:
+            self._pool.fail(candidate)
+        else:
+            self._note(candidate, (asyncio.get_running_loop().time() - began_s) * 1000, kind)
+        return answer
+
+    def _note(self, candidate: Candidate, took_ms: float, kind: Hashable) -> None:
+        typical_ms = self._latencies.typical_ms(kind)
+        self._pool.succeed(candidate, took_ms / max(typical_ms, 1.0) if typical_ms else 1.0)
+        if kind is not None:
+            self._latencies.add(kind, took_ms)
+            self._latencies.add(_ANY, took_ms)
+
+
+_ANY = ("any",)
+"""The kind of all questions together."""
+
+
+async def _first_good(racers: list[asyncio.Task[R]]) -> asyncio.Task[R]:
+    """The first attempt that ends well; when none does, the last that ends."""
+    waiting = set(racers)
+    while True:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for racer in done:
+            failed = racer.cancelled() or racer.exception() is not None
+            if not waiting or (not failed and not racer.result().worth_another):
+                return racer
+            if failed and not isinstance(racer.exception(), UpstreamUnreachableError):
+                return racer  # a limit or a timeout: the other would only meet it too
+
+
+async def _leave(racers: list[asyncio.Task[R]]) -> None:
+    """End what still runs, and let go of answers that nobody takes."""
+    for racer in racers:
+        racer.cancel()
+    if racers:
+        await asyncio.wait(racers)
+    for racer in racers:
+        if not racer.cancelled() and racer.exception() is None:
+            racer.result().leave()

@@ -1,0 +1,75 @@
+"""Which address is asked: of two drawn at random the one that is less busy and less slow. Pure.
+
+Two random choices come close to the best one, without everybody running to the same place (M.
+Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from proxy.upstream.breaker import Breaker, BreakerPolicy, State
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from proxy.upstream.addresses import Endpoint
+
+_FORGETS_MS = 10_000
+"""In this time an old opinion of an address loses most of its weight."""
+_NEW_OPINION = 0.3
+"""The weight of the newest time against all that came before."""
+_SLOWEST = 1_000.0
+
+
+@dataclass(eq=False, slots=True)
+class Candidate:
+    """An address, what it is doing, and what is thought of it.
+
+    slowness: how long it takes, in times of what questions of the kind typically take.
+    """
+
+    endpoint: Endpoint
+    breaker: Breaker = field(default_factory=lambda: Breaker(BreakerPolicy()))
+    in_flight: int = 0
+    _slowness: float = 1.0
+    _judged_ms: int = 0
+
+    def judge(self, ratio: float, now_ms: int) -> None:
+        """A question has taken `ratio` times as long as such questions do."""
+        current = self.slowness(now_ms)
+        self._slowness = current + (min(ratio, _SLOWEST) - current) * _NEW_OPINION
+        self._judged_ms = now_ms
+
+    def slowness(self, now_ms: int) -> float:
+        """Fades to 1 where nothing is asked, so that a slow address is tried again."""
+        return 1 + (self._slowness - 1) * math.exp((self._judged_ms - now_ms) / _FORGETS_MS)
+
+    def cost(self, now_ms: int) -> float:
+        return (self.in_flight + 1) * self.slowness(now_ms) / self.breaker.weight(now_ms)
+
+
+def pick(
+    candidates: Sequence[Candidate], tried: Sequence[Candidate], now_ms: int, chance: random.Random
+) -> Candidate:
+    """The address for a question that was asked of `tried` before.
+
+    One that was not tried and may work; else any that may; when none may, all are as good.
+    Raises IndexError without candidates.
+    """
+    able = [one for one in candidates if one.breaker.allows(now_ms)]
+    fresh = [one for one in able if one not in tried]
+    choice = fresh or able or [one for one in candidates if one not in tried] or list(candidates)
+    if len(choice) == 1:
+        return choice[0]
+    one, other = chance.sample(choice, 2)
+    return min(one, other, key=lambda candidate: candidate.cost(now_ms))
+
+
+def in_rotation(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that are given work; all of them, when none is."""
+    working = [one for one in candidates if one.breaker.state is not State.OPEN]
+    return working or list(candidates)

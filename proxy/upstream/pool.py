@@ -1,0 +1,125 @@
+"""The addresses of the upstream, and what has become of what they were asked."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from proxy.telemetry.log import LOG
+from proxy.telemetry.metrics import ENDPOINT_EJECTIONS, ENDPOINT_IN_FLIGHT, ENDPOINTS
+from proxy.upstream.balancer import Candidate, in_rotation, pick
+from proxy.upstream.breaker import Breaker, BreakerPolicy, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from proxy.upstream.addresses import Endpoint
+
+
+class Pool:
+    """Chooses among addresses; each attempt tells it how it ended."""
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self._policy = policy
+        self._chance = random.Random()  # noqa: S311  which address is asked is no secret
+        self._candidates: dict[Endpoint, Candidate] = {}
+        self._answered: set[Endpoint] = set()
+
+    def set_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
+        """What is known of addresses that stay, stays; what runs at one that goes, runs on."""
+        before = self._candidates
+        self._candidates = {
+            endpoint: before.get(endpoint) or Candidate(endpoint, Breaker(self._policy))
+            for endpoint in endpoints
+        }
+        for endpoint in endpoints:
+            ENDPOINT_IN_FLIGHT.labels(endpoint.url)
+        for gone in before.keys() - self._candidates.keys():
+            ENDPOINT_IN_FLIGHT.remove(gone.url)
+        self._count()
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        return list(self._candidates.values())
+
+    @property
+    def in_rotation(self) -> list[Candidate]:
+        """The addresses that are given work."""
+        return in_rotation(self.candidates)
+
+    def pick(self, tried: Sequence[Candidate]) -> Candidate | None:
+        """Whom to ask; None when no address is known."""
+        if not self._candidates:
+            return None
+        return pick(self.candidates, tried, now_ms(), self._chance)
+
+    def another(self, tried: Sequence[Candidate]) -> Candidate | None:
+        """An address that may work and was not asked yet."""
+        if len(self._candidates) <= len(tried):
+            return None
+        found = self.pick(tried)
+        is_able = found and found not in tried and found.breaker.allows(now_ms())
+        return found if is_able else None
+
+    def begin(self, candidate: Candidate) -> None:
+        candidate.in_flight += 1
+        candidate.breaker.begin(now_ms())
+        ENDPOINT_IN_FLIGHT.labels(candidate.endpoint.url).set(candidate.in_flight)
+
+    def end(self, candidate: Candidate) -> None:
+        candidate.in_flight -= 1
+        if candidate.endpoint in self._candidates:
+            ENDPOINT_IN_FLIGHT.labels(candidate.endpoint.url).set(candidate.in_flight)
+
+    def succeed(self, candidate: Candidate, slowness: float) -> None:
+        """It has answered, `slowness` times as late as such questions are answered."""
+        self._answered.add(candidate.endpoint)
+        candidate.judge(slowness, now_ms())
+        self._tell(candidate, lambda breaker: breaker.succeed(now_ms()))
+
+    def fail(self, candidate: Candidate) -> None:
+        """It did not answer, or what stands before it had nobody to ask."""
+        self._tell(candidate, lambda breaker: breaker.fail(now_ms()))
+
+    def overtaken(self, candidate: Candidate, slowness: float) -> None:
+        """Another address has answered first, although it was asked later."""
+        candidate.judge(slowness, now_ms())
+        self.fail(candidate)
+
+    def take_answered(self) -> set[Endpoint]:
+        """The addresses that have answered since this was asked last."""
+        answered, self._answered = self._answered, set()
+        return answered
+
+    def put_back_answered(self, answered: set[Endpoint]) -> None:
+        self._answered |= answered
+
+    def probe(self, candidate: Candidate, is_ready: bool) -> None:
+        """What an address says of itself."""
+        self._tell(candidate, lambda breaker: breaker.probe(is_ready, now_ms()))
+
+    def _tell(self, candidate: Candidate, news: Callable[[Breaker], None]) -> None:
+        """Tell a breaker something, and the operator when its mind changes."""
+        before = candidate.breaker.state
+        news(candidate.breaker)
+        after = candidate.breaker.state
+        if before is after:
+            return
+        self._count()
+        extra = {"url": candidate.endpoint.url}
+        if after is State.OPEN:
+            ENDPOINT_EJECTIONS.inc()
+            LOG.warning("an upstream address gets no work for a while", extra=extra)
+        elif after is State.CLOSED:
+            LOG.info("an upstream address is back", extra=extra)
+
+    def _count(self) -> None:
+        states = [one.breaker.state for one in self._candidates.values()]
+        for state in State:
+            ENDPOINTS.labels(state.name.lower()).set(states.count(state))
+
+
+def now_ms() -> int:
+    """On the event loop's clock."""
+    return int(asyncio.get_running_loop().time() * 1000)

@@ -1,0 +1,114 @@
+"""Opens what the engine stands on: the upstream and its addresses, threads, turns and memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.cache_config import read_cache_config
+from proxy.engine.admission import GateAndMemory
+from proxy.engine.background import Background
+from proxy.engine.gate import Gate, GatePolicy
+from proxy.engine.memory import MemoryBudget, MemoryPolicy
+from proxy.engine.stores_poll import poll_stores
+from proxy.engine.threads import WorkerThreads
+from proxy.machine import MemoryShares, memory_bytes, share_memory
+from proxy.plan.holes import StoreWatch
+from proxy.telemetry.metrics import DNS_LOOKUPS, QUEUE_WAITING
+from proxy.upstream.addresses import parse_upstream
+from proxy.upstream.attempts import AttemptPolicy
+from proxy.upstream.breaker import BreakerPolicy
+from proxy.upstream.budget import BudgetPolicy
+from proxy.upstream.client import ClientPolicy, ThanosClient
+from proxy.upstream.discovery import Discovery
+from proxy.upstream.lookup import Lookup
+from proxy.upstream.probes import probe_addresses
+from proxy.wiring_reads import Ground, open_store_api
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AsyncExitStack
+
+    from proxy.engine.ports import Clock
+    from proxy.settings import Settings
+
+_MOST_BACKGROUND_TASKS = 64
+
+
+async def open_ground(
+    settings: Settings, urls: Sequence[str], clock: Clock, parts: AsyncExitStack
+) -> Ground:
+    """What the engine stands on; `parts` closes it again, the last made first."""
+    shares = _memory_shares(settings)
+    admission = GateAndMemory(
+        Gate(_gate_policy(settings), QUEUE_WAITING),
+        MemoryBudget(MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms)),
+    )
+    client = ThanosClient(_client_policy(settings), admission)
+    parts.push_async_callback(client.close)
+    threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
+    parts.callback(threads.close)
+    store_api = open_store_api(settings, threads)
+    if store_api:
+        parts.push_async_callback(store_api.close)
+    background = Background(_MOST_BACKGROUND_TASKS)
+    parts.push_async_callback(background.close)
+    await _find_addresses(settings, urls, client, background)
+    watch = StoreWatch(settings.stores_forget_ms)
+    if settings.stores_interval_ms:
+        interval_s = settings.stores_interval_ms / 1000
+        background.spawn(poll_stores(client, watch, clock, interval_s))
+    else:
+        watch.no_such_endpoint()
+    return Ground(client, store_api, admission, shares, threads, watch, background, clock)
+
+
+async def _find_addresses(
+    settings: Settings, urls: Sequence[str], client: ThanosClient, background: Background
+) -> None:
+    addresses = [parse_upstream(url) for url in urls]
+    discovery = Discovery(
+        addresses,
+        Lookup(),
+        client.pool.set_endpoints,
+        interval_s=settings.dns_interval_ms / 1000,
+        observe=lambda result: DNS_LOOKUPS.labels(result).inc(),
+    )
+    await discovery.first()
+    background.spawn(discovery.run())
+    if settings.probe_interval_ms:
+        background.spawn(probe_addresses(client, settings.probe_interval_ms / 1000))
+
+
+def _memory_shares(settings: Settings) -> MemoryShares:
+    return share_memory(
+        memory_bytes(),
+        read_cache_config(settings).max_bytes,
+        settings.memo_bytes,
+        settings.memory_in_flight_bytes,
+    )
+
+
+def _gate_policy(settings: Settings) -> GatePolicy:
+    return GatePolicy(
+        settings.max_concurrent,
+        settings.max_tenant_concurrent,
+        settings.max_waiting,
+        settings.max_wait_ms,
+        what="requests to the upstream",
+        flags="--limits",
+    )
+
+
+def _client_policy(settings: Settings) -> ClientPolicy:
+    return ClientPolicy(
+        max_connections=settings.max_connections,
+        connect_timeout_s=settings.connect_timeout_ms / 1000,
+        request_timeout_s=settings.request_timeout_ms / 1000,
+        max_response_bytes=settings.max_response_bytes,
+        ask_for_gzip=settings.upstream_gzip,
+        attempts=AttemptPolicy(
+            settings.max_retries_per_request, settings.retry_backoff_ms / 1000, settings.hedge
+        ),
+        budget=BudgetPolicy(settings.retry_share),
+        breaker=BreakerPolicy(settings.failures_in_a_row, slow_return_ms=settings.slow_return_ms),
+    )

@@ -1,0 +1,278 @@
+"""What an answer may be: the world's at this moment, or an older one where `docs/cache.md` allows it.
+
+Allowed for each step by itself, since each may come from another fetch:
+
+* what any replica answers at the moments of the request, warnings and missing stores included;
+* what all stores together said at an earlier moment, if the step was settled then (older than the
+  freshness) and the life of its data is not over: `recent_life` or `life`, by the age of the data at
+  that moment; `empty_life` for a step without series; and no purge of it came since;
+* what was said with stores missing, if that is no longer ago than `unconfirmed_life`; or if the store
+  had been away for longer than `stores_forget`, until a look at the stores has seen it again.
+
+Instant queries, labels and series: the same for the whole answer, with lives of their own.
+Age is counted from the end of the request that may have fetched it. Where the proxy's clock may be
+ahead or behind, the age of data has that much play, its life has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.soak.bodies import matrix_text, read_matrix
+from tests.soak.clock import MAX_SKEW_MS, MINUTE_MS
+from tests.soak.questions import InstantQuestion, MetadataQuestion, RangeQuestion
+from tests.soak.views import ALL, ALWAYS_MS, View
+from tests.soak.world import ABSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from tests.soak.clock import SoakClock
+    from tests.soak.questions import Question
+    from tests.soak.replicas import Sky
+    from tests.soak.world import Rows
+
+    Mask = NDArray[np.bool_]
+
+WHOLE = View(ALL)
+_FORGET_PLAY_MS = 10 * MINUTE_MS
+"""The watch may have lost a store before it was lost: when looks failed until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """The promises, in ms; see `docs/cache.md`."""
+
+    freshness_ms: int
+    recent_window_ms: int
+    recent_life_ms: int
+    life_ms: int
+    empty_life_ms: int
+    unconfirmed_life_ms: int
+    stores_forget_ms: int
+    metadata_life_ms: int
+    instant_life_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """When a request was asked and answered, and the last look at the stores before it."""
+
+    from_ms: int
+    until_ms: int
+    last_look_ms: int
+    is_fresh: bool = False
+    """It asked for nothing that was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """fault: what is wrong, "" if nothing is. is_old: it was allowed only as something kept."""
+
+    fault: str = ""
+    is_old: bool = False
+
+
+@dataclass(slots=True)
+class Judge:
+    """Compares answers with the world. purges: when, and of which metric (None: all)."""
+
+    sky: Sky
+    lives: Lives
+    purges: list[tuple[int, str | None]] = field(default_factory=list)
+
+    @property
+    def clock(self) -> SoakClock:
+        return self.sky.clock
+
+    def judge(self, question: Question, body: bytes, no_store: bool, asking: Asking) -> Verdict:
+        """Whether a 200 answer is one of those that are allowed."""
+        for moment_ms in self._moments(asking):
+            for view in self.sky.views.at(moment_ms):
+                if question.answer(self.sky.world, moment_ms, view) == body:
+                    is_marked = no_store or not view.notes
+                    return Verdict("" if is_marked else "warnings without Cache-Control: no-store")
+        if isinstance(question, RangeQuestion):
+            return self._judge_range(question, body, no_store, asking)
+        return self._judge_whole(question, body, asking)
+
+    def _moments(self, asking: Asking) -> list[int]:
+        return [one for one in self.clock.since(asking.from_ms) if one <= asking.until_ms]
+
+    def _judge_whole(
+        self, question: InstantQuestion | MetadataQuestion, body: bytes, asking: Asking
+    ) -> Verdict:
+        life_ms = self._whole_life_ms(question)
+        if asking.is_fresh or not life_ms:
+            return Verdict("not the answer of this moment")
+        for moment_ms in self.clock.since(asking.from_ms - life_ms - MINUTE_MS):
+            age_ms = asking.from_ms - self.clock.ended_ms(moment_ms)
+            if age_ms >= life_ms or self._is_purged(None, moment_ms, asking):
+                continue
+            if not self._is_settled(question, moment_ms):
+                continue
+            for view in {WHOLE, *self.sky.views.at(moment_ms)}:
+                is_over = age_ms >= self.lives.unconfirmed_life_ms
+                if view.notes or (is_over and self._is_back(view, moment_ms, asking)):
+                    continue
+                if question.answer(self.sky.world, moment_ms, view) == body:
+                    return Verdict(is_old=True)
+        return Verdict(f"not an answer of the last {life_ms} ms")
+
+    def _whole_life_ms(self, question: InstantQuestion | MetadataQuestion) -> int:
+        if isinstance(question, MetadataQuestion):
+            return self.lives.metadata_life_ms
+        return 0 if question.time_ms is None else self.lives.instant_life_ms
+
+    def _is_settled(self, question: InstantQuestion | MetadataQuestion, moment_ms: int) -> bool:
+        """Whether an answer of this moment may be kept: metadata always, values when they are settled."""
+        if isinstance(question, MetadataQuestion) or question.time_ms is None:
+            return True
+        reads_ms = question.time_ms + question.expr.look_ahead_ms
+        return reads_ms < moment_ms + MAX_SKEW_MS - self.lives.freshness_ms
+
+    def _is_back(self, view: View, moment_ms: int, asking: Asking) -> bool:
+        """Whether a store that was missed is back, and a look has seen that."""
+        absences = [one for store in view.missed for one in self.sky.views.away(store, moment_ms)]
+        return any(one.back_ms <= asking.last_look_ms for one in absences)
+
+    def _judge_range(
+        self, question: RangeQuestion, body: bytes, no_store: bool, asking: Asking
+    ) -> Verdict:
+        try:
+            rows, notes = read_matrix(body, question.times_ms)
+        except (ValueError, KeyError, TypeError) as error:
+            return Verdict(f"no matrix: {error!r}")
+        if matrix_text(rows, question.heads, notes) != body:
+            return Verdict("not written as Thanos writes it")
+        current = {view for one in self._moments(asking) for view in self.sky.views.at(one)}
+        if not set(notes) <= {note for view in current for note in view.notes}:
+            return Verdict(f"warnings of another time: {notes}")
+        if notes and not no_store:
+            return Verdict("warnings without Cache-Control: no-store")
+        is_right = np.zeros(question.times_ms.shape, np.bool_)
+        for moment_ms, view, allowed in self._candidates(question, notes, asking):
+            is_right |= allowed & self._equal(question, rows, moment_ms, view)
+            if is_right.all():
+                return Verdict(is_old=not asking.is_fresh)
+        return Verdict(self._difference(question, rows, ~is_right, asking))
+
+    def _equal(self, question: RangeQuestion, rows: Rows, moment_ms: int, view: View) -> Mask:
+        """The steps at which the rows are what was answered at a moment to a view."""
+        there = question.rows(self.sky.world, moment_ms, view.seen)
+        equal = np.ones(question.times_ms.shape, np.bool_)
+        for labels in rows.keys() | there.keys():
+            one, other = rows.get(labels), there.get(labels)
+            equal &= (ABSENT if one is None else one) == (ABSENT if other is None else other)
+        return equal
+
+    def _candidates(
+        self, question: RangeQuestion, notes: tuple[str, ...], asking: Asking
+    ) -> Iterator[tuple[int, View, Mask]]:
+        """Moments and views of which answers may be given, and for which steps."""
+        everywhere = np.ones(question.times_ms.shape, np.bool_)
+        for moment_ms in self._moments(asking):
+            for view in self.sky.views.at(moment_ms):
+                if set(view.notes) <= set(notes):
+                    yield moment_ms, view, everywhere
+        if asking.is_fresh:
+            return
+        for moment_ms in self._turns(question, asking):
+            views = self.sky.views.at(moment_ms)
+            for view in {WHOLE, *(View(view.seen) for view in views if not view.notes)}:
+                yield moment_ms, view, self._may_be_kept(question, moment_ms, view, asking)
+
+    def _turns(self, question: RangeQuestion, asking: Asking) -> list[int]:
+        """The newest moments of each state that kept answers may show, the newest first.
+
+        Settled steps change when late samples arrive or a store comes or goes; of all moments
+        between two changes the last one allows most.
+        """
+        newest_ms = asking.from_ms
+        oldest_ms = newest_ms - self.lives.life_ms - MINUTE_MS
+        lately = self.clock.since(newest_ms - self.lives.unconfirmed_life_ms - MINUTE_MS)
+        turns = {one for one in lately if one <= newest_ms}
+        changes = self.sky.world.arrivals(question.expr.metric.name, oldest_ms, newest_ms)
+        changes += [a.back_ms for a in self.sky.views.absences if oldest_ms < a.back_ms <= newest_ms]
+        turns |= {one for change in changes if (one := self.clock.last_before(change)) is not None}
+        return sorted(turns, reverse=True)
+
+    def _may_be_kept(
+        self, question: RangeQuestion, moment_ms: int, view: View, asking: Asking
+    ) -> Mask:
+        """The steps of which a view's answer at a moment may be given at the time of asking."""
+        lives, times_ms = self.lives, question.times_ms
+        age_ms = asking.from_ms - self.clock.ended_ms(moment_ms)
+        if self._is_purged(question.expr.metric.name, moment_ms, asking):
+            return np.zeros(times_ms.shape, np.bool_)
+        if age_ms >= lives.unconfirmed_life_ms and not self._is_trusted(view, moment_ms, asking):
+            return np.zeros(times_ms.shape, np.bool_)
+        reads_ms = times_ms + question.expr.look_ahead_ms
+        proxy_ms = moment_ms + MAX_SKEW_MS
+        is_settled = reads_ms < proxy_ms - lives.freshness_ms
+        is_old = reads_ms < proxy_ms - lives.recent_window_ms
+        life_ms = np.where(is_old, lives.life_ms, lives.recent_life_ms)
+        if age_ms >= lives.empty_life_ms:
+            there = question.rows(self.sky.world, moment_ms, view.seen)
+            is_empty = np.ones(times_ms.shape, np.bool_)
+            for row in there.values():
+                is_empty &= row == ABSENT
+            life_ms[is_empty] = lives.empty_life_ms
+        return is_settled & (age_ms < life_ms)
+
+    def _is_trusted(self, view: View, moment_ms: int, asking: Asking) -> bool:
+        """Whether all stores took part, or those that did not were no longer expected."""
+        for store in view.missed:
+            absences = self.sky.views.away(store, moment_ms)
+            gone_ms = min((one.gone_ms for one in absences), default=moment_ms)
+            back_ms = max((one.back_ms for one in absences), default=ALWAYS_MS)
+            is_forgotten = moment_ms - gone_ms >= self.lives.stores_forget_ms - _FORGET_PLAY_MS
+            if not is_forgotten or asking.last_look_ms >= back_ms:
+                return False
+        return True
+
+    def _is_purged(self, metric: str | None, moment_ms: int, asking: Asking) -> bool:
+        """Whether a purge came since; whole answers (None) are removed by each."""
+        return any(
+            moment_ms < purged_ms <= asking.from_ms and (metric is None or of in {None, metric})
+            for purged_ms, of in self.purges
+        )
+
+    def _difference(
+        self, question: RangeQuestion, rows: Rows, is_wrong: Mask, asking: Asking
+    ) -> str:
+        """The first wrong step: what was answered, what is right, and when that answer was right."""
+        at = int(np.flatnonzero(is_wrong)[0])
+        time_ms = int(question.times_ms[at])
+        right = question.rows(self.sky.world, asking.until_ms, ALL)
+        labels = sorted(rows.keys() | right.keys())
+        lines = [
+            f"{label}: {_at(rows, label, at)}, now {_at(right, label, at)}"
+            for label in labels
+            if _at(rows, label, at) != _at(right, label, at)
+        ]
+        return (
+            f"{int(is_wrong.sum())} of {is_wrong.size} steps, the first at {time_ms} "
+            f"({asking.from_ms - time_ms} ms old), {self._when(question, rows, at, asking)}: "
+            + "; ".join(lines[:6])
+        )
+
+    def _when(self, question: RangeQuestion, rows: Rows, at: int, asking: Asking) -> str:
+        """At which moment of the last day a step was as answered."""
+        for moment_ms in self.clock.since(ALWAYS_MS):
+            views = {WHOLE, *self.sky.views.at(moment_ms)} if moment_ms <= asking.until_ms else ()
+            for view in views:
+                if self._equal(question, rows, moment_ms, view)[at]:
+                    missed = ", ".join(sorted(view.missed)) or "nothing"
+                    return f"right {asking.from_ms - moment_ms} ms ago, without {missed}"
+        return "never right"
+
+
+def _at(rows: Rows, label: str, at: int) -> int:
+    row = rows.get(label)
+    return ABSENT if row is None else int(row[at])
