@@ -19,6 +19,7 @@ from proxy.engine.clock import SystemClock
 from proxy.setting_values import SettingError
 from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
+from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class App:
     upstream_url: str
     engine: Engine
     ready: Ready
+    access: Access
     parts: AsyncExitStack
 
     async def close(self) -> None:
@@ -59,20 +61,24 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
             demo = await start_demo()
             parts.push_async_callback(demo.close)
             urls = (demo.url,)
-        ground = await open_ground(settings, urls, clock, parts)
+        access = open_access(settings, parts)
+        ground = await open_ground(settings, urls, clock, access, parts)
+        ground.background.spawn(access.watch.run())
         ready = Ready(ground.client, settings.ready_timeout_ms / 1000)
         engine = build_engine(settings, ground)
-        runner = _runner(settings, build_router(settings, engine, ready))
+        runner = _runner(settings, build_router(settings, engine, ready, access), access)
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
-        listener = Listener(_server(runner))
+        listener = Listener(_server(runner), access.server_tls)
         parts.push_async_callback(listener.close)
         url = await _listen(listener, settings.http_address)
-        return App(url, ", ".join(urls), engine, ready, parts.pop_all())
+        if access.certificates:
+            url = url.replace("http://", "https://", 1)
+        return App(url, ", ".join(urls), engine, ready, access, parts.pop_all())
     raise AssertionError("unreachable")
 
 
-def _runner(settings: Settings, router: Router) -> web.ServerRunner:
+def _runner(settings: Settings, router: Router, access: Access) -> web.ServerRunner:
     server = JsonServer(
         router,
         handler_cancellation=True,
@@ -110,6 +116,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = await start(settings)
+    loop.add_signal_handler(signal.SIGHUP, app.access.watch.reload_now)
     LOG.info("listening", extra={"url": app.url, "upstream": app.upstream_url})
     _greet(app, settings)
     await stop.wait()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy import __version__
 from proxy.idle_flags import WITHOUT_EFFECT
-from proxy.setting_values import SettingError, addresses, boolean, names
+from proxy.setting_values import SettingError, addresses, boolean, names, urls
 from proxy.settings import Settings, rows
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["WITHOUT_EFFECT", "SettingError", "Settings", "load_settings", "rows"]
 
 
-_LISTS = (addresses, names)
+_LISTS = (addresses, names, urls)
 
 
 def load_settings(
@@ -69,7 +69,7 @@ def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
     parser.add_argument("--version", action="version", version=version, help="print it and leave")
     parser.add_argument("--config.file", metavar="FILE", help="settings as TOML")
     for row in rows():
-        text = f"{row['meaning']} [{row['default']}]"
+        text = f"{row['meaning']} [{row['default']}]".replace("%", "%%")
         if row["parse"] in _LISTS:
             dest = row["flag"]
             parser.add_argument(f"--{dest}", dest=dest, action="append", metavar="VALUE", help=text)
@@ -85,7 +85,7 @@ def _read_flags(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
 def _add_flag(parser: argparse.ArgumentParser, flag: str, switch: bool, text: str) -> None:
     """A switch may stand alone or be negated; other flags want a value."""
     if not switch:
-        parser.add_argument(f"--{flag}", dest=flag, metavar="VALUE", help=text.replace("%", "%%"))
+        parser.add_argument(f"--{flag}", dest=flag, metavar="VALUE", help=text)
         return
     parser.add_argument(f"--{flag}", dest=flag, nargs="?", const="true", metavar="BOOL", help=text)
     parser.add_argument(

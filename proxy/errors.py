@@ -28,6 +28,17 @@ class BadDataError(QueryError):
     status = 400
 
 
+class UnauthorizedError(QueryError):
+    """Nobody that is known. `challenges`: the ways to say who one is, for `WWW-Authenticate`."""
+
+    error_type = "bad_data"
+    status = 401
+
+    def __init__(self, challenges: tuple[str, ...]) -> None:
+        super().__init__("unauthorized: send a user and password or a token that --http.config lists")
+        self.challenges = challenges
+
+
 class TooLargeError(QueryError):
     """The request itself is larger than a limit."""
 

@@ -20,7 +20,6 @@ WITHOUT_EFFECT = {
     "request.logging-config-file": "see query-frontend.log-queries-longer-than",
     "tracing.config": "tracing headers travel on; thanoxy itself sends no spans",
     "tracing.config-file": "tracing headers travel on; thanoxy itself sends no spans",
-    "query-frontend.downstream-tripper-config-file": "see the upstream.* settings",
     "labels.split-interval": "label queries are not split",
     "labels.max-query-parallelism": "label queries are not split",
     "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",
@@ -30,6 +29,5 @@ WITHOUT_EFFECT = {
     "query-frontend.enable-x-functions": "what is not known here is passed on",
     "enable-feature": "what is not known here is passed on",
     "cache-compression-type": "answers are kept deflated",
-    "query-frontend.downstream-tripper-config": "see the upstream.* settings",
 }
 """Flag to the reason why it has no effect."""

@@ -13,7 +13,6 @@ from proxy.api.passthrough import Passthrough
 from proxy.api.query_range import QueryRangeEndpoint
 from proxy.api.remote_read import PATH as READ_PATH
 from proxy.api.respond import ResponsePolicy
-from proxy.api.tenants import TenantPolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.cache_config import read_cache_config
 from proxy.engine.answer_memo import AnswerMemo
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from proxy.plan.purge import Purge
     from proxy.settings import Settings
     from proxy.upstream.client import ThanosClient
+    from proxy.wiring_access import Access
     from proxy.wiring_reads import Ground
 
 
@@ -137,13 +137,10 @@ def vary_names(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
 
 
-def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
+def build_router(settings: Settings, engine: Engine, ready: Ready, access: Access) -> Router:
     """The table of routes."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
-    tenants = TenantPolicy(
-        settings.tenant_header, settings.default_tenant, settings.tenant_certificate_field
-    )
-    callers = Callers(tenants, vary_names(settings), settings.query_timeout_ms / 1000)
+    callers = Callers(access.tenants, vary_names(settings), settings.query_timeout_ms / 1000)
     passthrough = Passthrough(engine.client, callers)
     query_range = QueryRangeEndpoint(
         engine.queries,
@@ -177,7 +174,8 @@ def build_router(settings: Settings, engine: Engine, ready: Ready) -> Router:
         "/metrics": route("metrics", "GET HEAD", metrics),
     }
     slower_than_s = settings.log_queries_longer_than_ms / 1000
-    return Router(routes, route("passthrough", "", passthrough), respond, slower_than_s)
+    fallback = route("passthrough", "", passthrough)
+    return Router(routes, fallback, respond, slower_than_s, access.auth)
 
 
 def _kept_whole(

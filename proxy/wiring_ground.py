@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
     from proxy.engine.ports import Clock
     from proxy.settings import Settings
+    from proxy.tripper_config import TripperConfig
+    from proxy.wiring_access import Access
 
 _MOST_BACKGROUND_TASKS = 64
 
 
 async def open_ground(
-    settings: Settings, urls: Sequence[str], clock: Clock, parts: AsyncExitStack
+    settings: Settings, urls: Sequence[str], clock: Clock, access: Access, parts: AsyncExitStack
 ) -> Ground:
     """What the engine stands on; `parts` closes it again, the last made first."""
     shares = _memory_shares(settings)
@@ -43,7 +45,7 @@ async def open_ground(
         Gate(_gate_policy(settings), QUEUE_WAITING),
         MemoryBudget(MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms)),
     )
-    client = ThanosClient(_client_policy(settings), admission)
+    client = ThanosClient(_client_policy(settings, access.tripper), admission, access.client_tls)
     parts.push_async_callback(client.close)
     threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
     parts.callback(threads.close)
@@ -99,7 +101,7 @@ def _gate_policy(settings: Settings) -> GatePolicy:
     )
 
 
-def _client_policy(settings: Settings) -> ClientPolicy:
+def _client_policy(settings: Settings, tripper: TripperConfig) -> ClientPolicy:
     return ClientPolicy(
         max_connections=settings.max_connections,
         connect_timeout_s=settings.connect_timeout_ms / 1000,
@@ -111,4 +113,8 @@ def _client_policy(settings: Settings) -> ClientPolicy:
         ),
         budget=BudgetPolicy(settings.retry_share),
         breaker=BreakerPolicy(settings.failures_in_a_row, slow_return_ms=settings.slow_return_ms),
+        idle_timeout_s=tripper.idle_conn_timeout_ms / 1000 or 60.0,
+        max_address_connections=tripper.max_conns_per_host,
+        headers_timeout_s=tripper.response_header_timeout_ms / 1000 or None,
+        server_name=tripper.tls.server_name if tripper.tls else "",
     )

@@ -131,4 +131,6 @@ def reads_endpoint(
         frame_bytes=settings.read_frame_bytes,
         max_stall_ms=settings.read_max_stall_ms,
     )
-    return RemoteReadEndpoint(reads, Gate(gate, READS_WAITING), threads, respond, limits, settings.tenant_header)
+    return RemoteReadEndpoint(
+        reads, Gate(gate, READS_WAITING), threads, respond, limits, settings.tenant_header
+    )

@@ -31,6 +31,7 @@ QUERY = {"query": "a", "start": "0", "end": "10800", "step": "600"}
 WITHOUT_CACHE: dict[str, Any] = {
     "cache_config": "{type: IN-MEMORY, config: {max_size: 0B}}",
     "stores_interval_ms": 0,
+    "probe_interval_ms": 0,
 }
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -114,7 +115,6 @@ async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
         "split_interval_ms": HOUR_MS,
         "retry_backoff_ms": 1,
         "http_grace_period_ms": 1000,
-        "probe_interval_ms": 0,
         **WITHOUT_CACHE,
     }
     app = await start(Settings(**{**defaults, **settings}))

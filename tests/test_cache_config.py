@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.cache_config import DEFAULT_BYTES, CacheConfig, read_cache_config
+from proxy.cache_config import CacheConfig, read_cache_config
 from proxy.setting_values import SettingError
 from proxy.settings import Settings
 
@@ -24,18 +24,18 @@ def read(text: str) -> CacheConfig:
 @pytest.mark.parametrize(
     ("text", "config"),
     [
-        ("", CacheConfig(DEFAULT_BYTES)),
-        ("  \n", CacheConfig(DEFAULT_BYTES)),
-        ("type: IN-MEMORY", CacheConfig(DEFAULT_BYTES)),
-        ("type: in-memory\nconfig:", CacheConfig(DEFAULT_BYTES)),
+        ("", CacheConfig(None)),
+        ("  \n", CacheConfig(None)),
+        ("type: IN-MEMORY", CacheConfig(None)),
+        ("type: in-memory\nconfig:", CacheConfig(None)),
         ("type: IN-MEMORY\nconfig: {max_size: 100MB}", CacheConfig(100 * MEBIBYTE)),
         ('type: IN-MEMORY\nconfig: {max_size: "1GiB"}', CacheConfig(1024 * MEBIBYTE)),
         ("type: IN-MEMORY\nconfig: {max_size: 1048576}", CacheConfig(MEBIBYTE)),
-        ('type: IN-MEMORY\nconfig: {max_size: ""}', CacheConfig(DEFAULT_BYTES)),
+        ('type: IN-MEMORY\nconfig: {max_size: ""}', CacheConfig(None)),
         ("type: IN-MEMORY\nconfig: {max_size: 0}", CacheConfig(0)),
         ("type: IN-MEMORY\nconfig: {max_size: 0B}", CacheConfig(0)),
-        ("type: IN-MEMORY\nconfig: {max_size_items: 0, validity: 0s}", CacheConfig(DEFAULT_BYTES)),
-        ("type: IN-MEMORY\nconfig: {validity: 6h}", CacheConfig(DEFAULT_BYTES, 6 * 3_600_000)),
+        ("type: IN-MEMORY\nconfig: {max_size_items: 0, validity: 0s}", CacheConfig(None)),
+        ("type: IN-MEMORY\nconfig: {validity: 6h}", CacheConfig(None, 6 * 3_600_000)),
     ],
 )
 def test_what_query_frontend_takes_is_understood(text: str, config: CacheConfig) -> None:

@@ -32,6 +32,7 @@ ARGUMENTS = (
     "--http-address=127.0.0.1:0",
     "--query-range.split-interval=1h",
     "--cache.stores-interval=0",
+    "--upstream.probe-interval=0",
 )
 LOGFMT = re.compile(
     r'ts=\S+ level=(debug|info|warn|error) msg=("[^"]*"|\S+)( \w+=("([^"\\]|\\.)*"|\S*))*'

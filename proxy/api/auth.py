@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import bcrypt
 from cachetools import TTLCache
 
-from proxy.errors import QueryError, TooManyRequestsError
+from proxy.errors import TooManyRequestsError, UnauthorizedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -36,17 +36,6 @@ _REMEMBERED = 1024
 _REMEMBERED_S = 300.0
 _BCRYPT_BYTES = 72
 """What bcrypt reads of a password. Go's ignores the rest; this library would refuse it."""
-
-
-class UnauthorizedError(QueryError):
-    """Nobody that is known. `challenges`: the ways to say who one is, for `WWW-Authenticate`."""
-
-    error_type = "bad_data"
-    status = 401
-
-    def __init__(self, challenges: tuple[str, ...]) -> None:
-        super().__init__("unauthorized: send a user and password or a token that --http.config lists")
-        self.challenges = challenges
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
+from proxy.api.auth import key_pairs, upstream_pairs
 from proxy.api.tenants import TenantPolicy
 from proxy.codec.durations import parse_duration_ms
 from proxy.codec.headers import query_headers, request_headers
@@ -15,9 +18,12 @@ from proxy.plan.cache_key import vary_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp import web
-
     from proxy.model.query import Form
+
+TENANT = web.RequestKey("tenant", str)
+"""Whose request it is."""
+USER = web.RequestKey("user", str)
+"""Who has been let in by the proxy itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +31,13 @@ class Callers:
     """Reads callers from requests.
 
     vary_names: the headers, in lower case, that answers vary by. timeout_s: the longest that any
-    answer is waited for. keeps_authorization: False where clients show their credentials to this
-    proxy: then they are not the upstream's, and do not travel on.
+    answer is waited for. Where clients show their credentials to this proxy (`USER` is set), these
+    do not travel on, and their name stands in keys instead.
     """
 
     tenants: TenantPolicy
     vary_names: tuple[str, ...]
     timeout_s: float
-    keeps_authorization: bool = True
 
     def asking(self, request: web.BaseRequest, form: Form | None) -> Caller:
         """For questions that the proxy words itself.
@@ -46,17 +51,16 @@ class Callers:
         """For a request that is passed on as it came; raises as `asking`."""
         return self._caller(request, request_headers(request.headers.items()), ())
 
-    def _caller(
-        self, request: web.BaseRequest, pairs: Iterable[tuple[str, str]], form: Form
-    ) -> Caller:
+    def _caller(self, request: web.BaseRequest, pairs: Iterable[tuple[str, str]], form: Form) -> Caller:
         pairs = tuple(pairs)
         tenant = self.tenants.tenant_of(pairs, self._certificate(request))
         if self.tenants.certificate_field:
             pairs = tuple(self.tenants.identity_headers(pairs, tenant))
-        vary = vary_fields(pairs, self.vary_names)
-        if not self.keeps_authorization:
-            pairs = tuple(pair for pair in pairs if pair[0].lower() != "authorization")
-        return Caller(pairs, tenant, self._deadline_s(form), vary)
+        request[TENANT] = tenant
+        asking = pairs
+        if USER in request:
+            asking, pairs = tuple(key_pairs(pairs, request[USER])), tuple(upstream_pairs(pairs))
+        return Caller(pairs, tenant, self._deadline_s(form), vary_fields(asking, self.vary_names))
 
     def _certificate(self, request: web.BaseRequest) -> dict[str, object] | None:
         if not self.tenants.certificate_field or request.transport is None:

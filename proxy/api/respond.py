@@ -22,7 +22,7 @@ from proxy.codec.matrix_text import (
 )
 from proxy.engine.answer_memo import Assembled
 from proxy.engine.bodies import GROUP_BYTES
-from proxy.errors import QueryError, TooManyRequestsError, UpstreamAnswerError
+from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
 from proxy.model.piece import Piece, SeriesList
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
         )
     headers = {**policy.headers(), "Cache-Control": "no-store", **retry_after(error)}
     body = error_body(error.error_type, str(error))
-    return web.Response(status=error.status, body=body, headers=headers)
+    response = web.Response(status=error.status, body=body, headers=headers)
+    if isinstance(error, UnauthorizedError):
+        for challenge in error.challenges:
+            response.headers.add("WWW-Authenticate", challenge)
+    return response
 
 
 def retry_after(error: QueryError) -> dict[str, str]:

@@ -11,12 +11,15 @@ from functools import lru_cache
 
 from aiohttp import web
 
+from proxy.api.auth import Authenticator
+from proxy.api.callers import TENANT, USER
 from proxy.api.forms import raw_path
 from proxy.api.respond import ResponsePolicy, error_response
 from proxy.api.slow_log import log_slow_query
+from proxy.api.tenants import TenantNames
 from proxy.errors import QueryError
 from proxy.telemetry.log import LOG
-from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS
+from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS, TENANT_REQUESTS
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CLIENT_CLOSED_REQUEST = 499
@@ -36,6 +39,7 @@ class Route:
 
 _requests = lru_cache(256)(REQUESTS.labels)
 _durations = lru_cache(256)(REQUEST_DURATION.labels)
+_of_tenants = lru_cache(1024)(TENANT_REQUESTS.labels)
 """Finding a metric's child by its labels costs more than counting."""
 
 
@@ -52,11 +56,14 @@ class Router:
         fallback: Route,
         policy: ResponsePolicy,
         slower_than_s: float,
+        auth: Authenticator | None = None,
     ) -> None:
         self._routes = routes
         self._fallback = fallback
         self._policy = policy
         self._slower_than_s = slower_than_s
+        self._auth = auth
+        self._tenants = TenantNames()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         begin = time.perf_counter()
@@ -74,6 +81,8 @@ class Router:
             IN_FLIGHT.dec()
             _requests(found.name, code).inc()
             _durations(found.name).observe(took_s)
+            if TENANT in request:
+                _of_tenants(self._tenants.of(request[TENANT]), code).inc()
             if self._slower_than_s and took_s > self._slower_than_s:
                 log_slow_query(request, code, took_s)
 
@@ -87,6 +96,8 @@ class Router:
 
     async def _answer(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
         try:
+            if self._auth is not None and not self._auth.is_open:
+                request[USER] = await self._auth.admit(request.headers.get("Authorization"))
             await _invite_body(request)
             return await endpoint(request)
         except QueryError as error:

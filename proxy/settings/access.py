@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from proxy.setting_values import certificate_field
+from proxy.setting_values import certificate_field, positive_duration_ms
 from proxy.settings.row import setting
 
 
@@ -26,4 +26,19 @@ class AccessSettings:
     tenant_certificate_field: str = setting(
         "query-frontend.tenant-certificate-field", "", certificate_field,
         "the field of the client's certificate that names the tenant, instead of the header",
+    )  # fmt: skip
+    http_config: str = setting(
+        "http.config", "", str,
+        "a file with TLS, passwords and tokens for clients, as Prometheus's web configuration",
+    )  # fmt: skip
+    tripper_config: str = setting(
+        "query-frontend.downstream-tripper-config", "", str,
+        "YAML for connections to the upstream (TLS and limits), as query-frontend takes it",
+    )  # fmt: skip
+    tripper_config_file: str = setting(
+        "query-frontend.downstream-tripper-config-file", "", str, "a file with that YAML"
+    )
+    reload_interval_ms: int = setting(
+        "config.reload-interval", "5s", positive_duration_ms,
+        "how often files of settings and certificates are looked at; SIGHUP looks at once",
     )  # fmt: skip

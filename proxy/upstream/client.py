@@ -56,7 +56,11 @@ _MOST_REPORT_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ClientPolicy:
-    """Bounds of talking to the upstream."""
+    """Bounds of talking to the upstream.
+
+    max_address_connections: of max_connections, to one address; 0 for all. headers_timeout_s: until
+    an answer's headers are there. server_name: to verify, instead of the address's own.
+    """
 
     max_connections: int
     connect_timeout_s: float
@@ -67,6 +71,9 @@ class ClientPolicy:
     budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     idle_timeout_s: float = 60.0
+    max_address_connections: int = 0
+    headers_timeout_s: float | None = None
+    server_name: str = ""
 
 
 class Question(NamedTuple):
@@ -98,7 +105,9 @@ class ThanosClient:
         self._attempts = Attempts(self.pool, RetryBudget(policy.budget), policy.attempts)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=policy.max_connections, keepalive_timeout=policy.idle_timeout_s
+                limit=policy.max_connections,
+                limit_per_host=policy.max_address_connections,
+                keepalive_timeout=policy.idle_timeout_s,
             ),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -184,16 +193,17 @@ class ThanosClient:
         host = [("Host", endpoint.host_header)] if endpoint.host_header else []
         with foreign_errors_mapped():
             try:
-                response = await self._session.request(
-                    question.method,
-                    URL(endpoint.url.rstrip("/") + question.path, encoded=True),
-                    headers=[*host, *question.headers],
-                    data=_payload(question.body),
-                    allow_redirects=False,
-                    timeout=self._timeout(caller),
-                    ssl=self._tls() if self._tls else True,
-                    server_hostname=endpoint.server_name or None,
-                )
+                async with asyncio.timeout(self._policy.headers_timeout_s):
+                    response = await self._session.request(
+                        question.method,
+                        URL(endpoint.url.rstrip("/") + question.path, encoded=True),
+                        headers=[*host, *question.headers],
+                        data=_payload(question.body),
+                        allow_redirects=False,
+                        timeout=self._timeout(caller),
+                        ssl=self._tls() if self._tls else True,
+                        server_hostname=self._policy.server_name or endpoint.server_name or None,
+                    )
             except BaseException as error:
                 UPSTREAM_ATTEMPTS.labels("given_up" if _is_cancelled(error) else "connection").inc()
                 raise

@@ -46,7 +46,8 @@ def vector_text(rows: Rows, time_ms: int, notes: Iterable[str] = ()) -> bytes:
     """The answer to an instant query."""
     head = f"[{format_time(time_ms)},"
     series = [
-        f'{{"metric":{labels},"value":{head}{_VALUE_ENDS[int(row[0])]}}}' for labels, row in rows.items()
+        f'{{"metric":{labels},"value":{head}{_VALUE_ENDS[int(row[0])]}}}'
+        for labels, row in rows.items()
     ]
     return _success("vector", series, notes)
 

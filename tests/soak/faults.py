@@ -57,7 +57,9 @@ def _half(body: bytes) -> bytes:
 
 def _short_length(body: bytes) -> Behaviour:
     """Content-Length is less than what comes; the rest is no HTTP."""
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body) - 9}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body) - 9}\r\n\r\n"
+    )
     return raw_bytes(head.encode() + body)
 
 
@@ -119,7 +121,7 @@ def draw_faults(chance: random.Random, hours: int, replicas: int) -> tuple[Fault
     end_ms = START_MS + hours * HOUR_MS
     for replica in range(replicas):
         for now_ms in _moments(chance, 11 * MINUTE_MS, end_ms):
-            faults.append(_fault(chance, [replica], now_ms)[0])
+            faults += _fault(chance, [replica], now_ms)
         for now_ms in _moments(chance, 40 * MINUTE_MS, end_ms):
             name = chance.choice(LOOK_KINDS)
             until_ms = now_ms + _length_ms(chance)

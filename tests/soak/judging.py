@@ -16,7 +16,7 @@ ahead or behind, the age of data has that much play, its life has none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 WHOLE = View(ALL)
+_LONG_HOLE_MS = 20 * MINUTE_MS
 _FORGET_PLAY_MS = 10 * MINUTE_MS
 """The watch may have lost a store before it was lost: when looks failed until then."""
 
@@ -72,10 +73,24 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """fault: what is wrong, "" if nothing is. is_old: it was allowed only as something kept."""
+    """fault: what is wrong, "" if nothing is. is_old: it was allowed only as something kept.
+
+    promise: the one that is broken, as a word to count by.
+    """
 
     fault: str = ""
     is_old: bool = False
+    promise: str = "equal"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An answer to a range query, read."""
+
+    question: RangeQuestion
+    rows: Rows
+    notes: tuple[str, ...]
+    asking: Asking
 
 
 @dataclass(slots=True)
@@ -130,7 +145,7 @@ class Judge:
         return 0 if question.time_ms is None else self.lives.instant_life_ms
 
     def _is_settled(self, question: InstantQuestion | MetadataQuestion, moment_ms: int) -> bool:
-        """Whether an answer of this moment may be kept: metadata always, values when they are settled."""
+        """Whether an answer of this moment may be kept: metadata always, values when settled."""
         if isinstance(question, MetadataQuestion) or question.time_ms is None:
             return True
         reads_ms = question.time_ms + question.expr.look_ahead_ms
@@ -150,17 +165,40 @@ class Judge:
             return Verdict(f"no matrix: {error!r}")
         if matrix_text(rows, question.heads, notes) != body:
             return Verdict("not written as Thanos writes it")
+        if fault := self._notes_fault(notes, no_store, asking):
+            return Verdict(fault)
+        found = _Found(question, rows, notes, asking)
+        wrong = self._wrong_steps(found, self.lives)
+        if not wrong.any():
+            return Verdict(is_old=not asking.is_fresh)
+        return Verdict(self._difference(found, wrong), promise=self._promise(found))
+
+    def _notes_fault(self, notes: tuple[str, ...], no_store: bool, asking: Asking) -> str:
+        """Warnings are of this moment, and forbid that the answer is kept."""
         current = {view for one in self._moments(asking) for view in self.sky.views.at(one)}
         if not set(notes) <= {note for view in current for note in view.notes}:
-            return Verdict(f"warnings of another time: {notes}")
-        if notes and not no_store:
-            return Verdict("warnings without Cache-Control: no-store")
-        is_right = np.zeros(question.times_ms.shape, np.bool_)
-        for moment_ms, view, allowed in self._candidates(question, notes, asking):
-            is_right |= allowed & self._equal(question, rows, moment_ms, view)
-            if is_right.all():
-                return Verdict(is_old=not asking.is_fresh)
-        return Verdict(self._difference(question, rows, ~is_right, asking))
+            return f"warnings of another time: {notes}"
+        return "warnings without Cache-Control: no-store" if notes and not no_store else ""
+
+    def _wrong_steps(self, found: _Found, lives: Lives) -> Mask:
+        wrong = np.ones(found.question.times_ms.shape, np.bool_)
+        for moment_ms, view, allowed in self._candidates(found, lives):
+            wrong &= ~(allowed & self._equal(found.question, found.rows, moment_ms, view))
+            if not wrong.any():
+                break
+        return wrong
+
+    def _promise(self, found: _Found) -> str:
+        """Which single promise would have to be weaker for the answer to be allowed."""
+        weaker = {
+            "empty life": replace(self.lives, empty_life_ms=self.lives.life_ms),
+            "hole": replace(self.lives, unconfirmed_life_ms=_LONG_HOLE_MS),
+            "recent life": replace(self.lives, recent_life_ms=self.lives.life_ms),
+        }
+        for name, lives in weaker.items():
+            if not self._wrong_steps(found, lives).any():
+                return name
+        return "equal"
 
     def _equal(self, question: RangeQuestion, rows: Rows, moment_ms: int, view: View) -> Mask:
         """The steps at which the rows are what was answered at a moment to a view."""
@@ -171,46 +209,42 @@ class Judge:
             equal &= (ABSENT if one is None else one) == (ABSENT if other is None else other)
         return equal
 
-    def _candidates(
-        self, question: RangeQuestion, notes: tuple[str, ...], asking: Asking
-    ) -> Iterator[tuple[int, View, Mask]]:
+    def _candidates(self, found: _Found, lives: Lives) -> Iterator[tuple[int, View, Mask]]:
         """Moments and views of which answers may be given, and for which steps."""
-        everywhere = np.ones(question.times_ms.shape, np.bool_)
-        for moment_ms in self._moments(asking):
+        everywhere = np.ones(found.question.times_ms.shape, np.bool_)
+        for moment_ms in self._moments(found.asking):
             for view in self.sky.views.at(moment_ms):
-                if set(view.notes) <= set(notes):
+                if set(view.notes) <= set(found.notes):
                     yield moment_ms, view, everywhere
-        if asking.is_fresh:
+        if found.asking.is_fresh:
             return
-        for moment_ms in self._turns(question, asking):
+        for moment_ms in self._turns(found, lives):
             views = self.sky.views.at(moment_ms)
-            for view in {WHOLE, *(View(view.seen) for view in views if not view.notes)}:
-                yield moment_ms, view, self._may_be_kept(question, moment_ms, view, asking)
+            for view in {WHOLE, *(view for view in views if not view.notes)}:
+                yield moment_ms, view, self._may_be_kept(found, lives, moment_ms, view)
 
-    def _turns(self, question: RangeQuestion, asking: Asking) -> list[int]:
+    def _turns(self, found: _Found, lives: Lives) -> list[int]:
         """The newest moments of each state that kept answers may show, the newest first.
 
         Settled steps change when late samples arrive or a store comes or goes; of all moments
         between two changes the last one allows most.
         """
-        newest_ms = asking.from_ms
-        oldest_ms = newest_ms - self.lives.life_ms - MINUTE_MS
-        lately = self.clock.since(newest_ms - self.lives.unconfirmed_life_ms - MINUTE_MS)
+        newest_ms = found.asking.from_ms
+        oldest_ms = newest_ms - lives.life_ms - MINUTE_MS
+        lately = self.clock.since(newest_ms - lives.unconfirmed_life_ms - MINUTE_MS)
         turns = {one for one in lately if one <= newest_ms}
-        changes = self.sky.world.arrivals(question.expr.metric.name, oldest_ms, newest_ms)
+        changes = self.sky.world.arrivals(found.question.expr.metric.name, oldest_ms, newest_ms)
         changes += [a.back_ms for a in self.sky.views.absences if oldest_ms < a.back_ms <= newest_ms]
         turns |= {one for change in changes if (one := self.clock.last_before(change)) is not None}
         return sorted(turns, reverse=True)
 
-    def _may_be_kept(
-        self, question: RangeQuestion, moment_ms: int, view: View, asking: Asking
-    ) -> Mask:
+    def _may_be_kept(self, found: _Found, lives: Lives, moment_ms: int, view: View) -> Mask:
         """The steps of which a view's answer at a moment may be given at the time of asking."""
-        lives, times_ms = self.lives, question.times_ms
-        age_ms = asking.from_ms - self.clock.ended_ms(moment_ms)
-        if self._is_purged(question.expr.metric.name, moment_ms, asking):
-            return np.zeros(times_ms.shape, np.bool_)
-        if age_ms >= lives.unconfirmed_life_ms and not self._is_trusted(view, moment_ms, asking):
+        question, times_ms = found.question, found.question.times_ms
+        age_ms = found.asking.from_ms - self.clock.ended_ms(moment_ms)
+        is_purged = self._is_purged(question.expr.metric.name, moment_ms, found.asking)
+        is_short = age_ms < lives.unconfirmed_life_ms
+        if is_purged or not (is_short or self._is_trusted(view, moment_ms, found.asking)):
             return np.zeros(times_ms.shape, np.bool_)
         reads_ms = times_ms + question.expr.look_ahead_ms
         proxy_ms = moment_ms + MAX_SKEW_MS
@@ -222,7 +256,7 @@ class Judge:
             is_empty = np.ones(times_ms.shape, np.bool_)
             for row in there.values():
                 is_empty &= row == ABSENT
-            life_ms[is_empty] = lives.empty_life_ms
+            life_ms[is_empty] = np.minimum(life_ms[is_empty], lives.empty_life_ms)
         return is_settled & (age_ms < life_ms)
 
     def _is_trusted(self, view: View, moment_ms: int, asking: Asking) -> bool:
@@ -243,33 +277,35 @@ class Judge:
             for purged_ms, of in self.purges
         )
 
-    def _difference(
-        self, question: RangeQuestion, rows: Rows, is_wrong: Mask, asking: Asking
-    ) -> str:
+    def _difference(self, found: _Found, wrong: Mask) -> str:
         """The first wrong step: what was answered, what is right, and when that answer was right."""
-        at = int(np.flatnonzero(is_wrong)[0])
+        question, rows, asking = found.question, found.rows, found.asking
+        at = int(np.flatnonzero(wrong)[0])
         time_ms = int(question.times_ms[at])
         right = question.rows(self.sky.world, asking.until_ms, ALL)
-        labels = sorted(rows.keys() | right.keys())
         lines = [
             f"{label}: {_at(rows, label, at)}, now {_at(right, label, at)}"
-            for label in labels
+            for label in sorted(rows.keys() | right.keys())
             if _at(rows, label, at) != _at(right, label, at)
         ]
         return (
-            f"{int(is_wrong.sum())} of {is_wrong.size} steps, the first at {time_ms} "
-            f"({asking.from_ms - time_ms} ms old), {self._when(question, rows, at, asking)}: "
-            + "; ".join(lines[:6])
+            f"{int(wrong.sum())} of {wrong.size} steps, the first at {time_ms} "
+            f"({asking.from_ms - time_ms} ms old), {self._when(found, at)}: " + "; ".join(lines[:6])
         )
 
-    def _when(self, question: RangeQuestion, rows: Rows, at: int, asking: Asking) -> str:
+    def _when(self, found: _Found, at: int) -> str:
         """At which moment of the last day a step was as answered."""
+        step_ms = int(found.question.times_ms[at])
+        one = replace(found.question, start_ms=step_ms, end_ms=step_ms)
+        column = {label: row[at : at + 1] for label, row in found.rows.items() if row[at] != ABSENT}
         for moment_ms in self.clock.since(ALWAYS_MS):
-            views = {WHOLE, *self.sky.views.at(moment_ms)} if moment_ms <= asking.until_ms else ()
-            for view in views:
-                if self._equal(question, rows, moment_ms, view)[at]:
-                    missed = ", ".join(sorted(view.missed)) or "nothing"
-                    return f"right {asking.from_ms - moment_ms} ms ago, without {missed}"
+            for view in {WHOLE, *self.sky.views.at(moment_ms)}:
+                if (
+                    moment_ms <= found.asking.until_ms
+                    and self._equal(one, column, moment_ms, view).all()
+                ):
+                    missed = ", ".join(sorted(view.missed)) or "all stores there"
+                    return f"right {found.asking.from_ms - moment_ms} ms ago ({missed})"
         return "never right"
 
 

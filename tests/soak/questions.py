@@ -41,7 +41,9 @@ class RangeQuestion:
 
     @property
     def heads(self) -> list[str]:
-        return point_heads(self.start_ms, self.step_ms, (self.end_ms - self.start_ms) // self.step_ms + 1)
+        return point_heads(
+            self.start_ms, self.step_ms, (self.end_ms - self.start_ms) // self.step_ms + 1
+        )
 
     @property
     def parameters(self) -> str:

@@ -62,6 +62,7 @@ class Replica:
         self._runner: web.ServerRunner | None = None
         self._server: web.Server | None = None
         self._dropped_s = 0.0
+        self._meeting: list[Kind] = []
 
     @property
     def url(self) -> str:
@@ -99,9 +100,10 @@ class Replica:
             await self.open()
             self._sky.strikes.append(Strike(KIND_OF[DROP], self._dropped_s, loop.time()))
 
-    def dropped_since_s(self) -> float | None:
-        """Since when it refuses connections."""
-        return None if self._runner else self._dropped_s
+    @property
+    def unended(self) -> list[Kind]:
+        """The kinds of trouble that requests are meeting now."""
+        return [*self._meeting, *([] if self._runner else [KIND_OF[DROP]])]
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
@@ -112,6 +114,7 @@ class Replica:
         try:
             asked.body = await request.content.read()
             fault = self._fault(asked.path)
+            self._meeting += [fault.kind] if fault else []
             body = self._body(asked)
             if fault is None or (fault.kind.completes and self._is_partial(asked.path)):
                 return await self._right(asked.path, body)(asked, request)
@@ -119,6 +122,7 @@ class Replica:
         finally:
             self.running -= 1
             if fault:
+                self._meeting.remove(fault.kind)
                 self._sky.strikes.append(Strike(fault.kind, began_s, loop.time()))
                 self._sky.struck[fault.kind.name] += 1
 

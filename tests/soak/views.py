@@ -49,7 +49,9 @@ class View:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return tuple(f"receive series from {store}: connection refused" for store in sorted(self.failing))
+        return tuple(
+            f"receive series from {store}: connection refused" for store in sorted(self.failing)
+        )
 
     @property
     def missed(self) -> frozenset[str]:
@@ -70,7 +72,8 @@ class Views:
             self._by_store.setdefault(absence.store, []).append(absence)
 
     def of(self, replica: int, now_ms: int) -> View:
-        missed, failing = set(), set()
+        missed: set[str] = set()
+        failing: set[str] = set()
         for absence in self.absences:
             if absence.replica != replica or not absence.fails_ms <= now_ms < absence.back_ms:
                 continue

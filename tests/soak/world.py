@@ -17,7 +17,7 @@ from tests.soak.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, START_MS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator
 
 Times = NDArray[np.int64]
 Row = NDArray[np.int16]
@@ -128,7 +128,7 @@ class World:
         for name in METRICS:
             self._by_metric[name] = tuple(batch for batch in ordered if batch.metric == name)
 
-    def rows(self, expr: Expr, tenant: str, times_ms: Times, now_ms: int, seen: Set[str]) -> Rows:
+    def rows(self, expr: Expr, tenant: str, times_ms: Times, now_ms: int, seen: frozenset[str]) -> Rows:
         """The answer at `now_ms` of who sees these stores, without steps that have no series."""
         late = [b for b in self._by_metric[expr.metric.name] if b.arrives_ms > now_ms]
         rows: Rows = {}
@@ -153,7 +153,9 @@ class World:
         times_ms = {b.arrives_ms for b in self._by_metric[metric] if since_ms < b.arrives_ms <= now_ms}
         return sorted(times_ms, reverse=True)
 
-    def pods(self, metric: Metric, first_ms: int, last_ms: int, now_ms: int, seen: Set[str]) -> list[str]:
+    def pods(
+        self, metric: Metric, first_ms: int, last_ms: int, now_ms: int, seen: frozenset[str]
+    ) -> list[str]:
         """The pods that have a sample between two times; late samples do not count here."""
         found: list[str] = []
         for slot in range(metric.slots):
@@ -175,7 +177,7 @@ def generations(metric: Metric, slot: int, scrapes: Times) -> Times:
     return (scrapes * SCRAPE_MS + slot * 7 * MINUTE_MS) // metric.churn_ms % 100_000
 
 
-def is_seen(metric: Metric, slot: int, scrapes: Times, seen: Set[str]) -> NDArray[np.bool_]:
+def is_seen(metric: Metric, slot: int, scrapes: Times, seen: frozenset[str]) -> NDArray[np.bool_]:
     """Whether the store that holds a sample is among those that are seen."""
     if metric.has_newcomer and slot == metric.slots - 1:
         return np.full(scrapes.shape, NEWCOMER in seen)

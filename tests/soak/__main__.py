@@ -1,0 +1,34 @@
+"""`python -m tests.soak --hours 24 --seed 7`: prints a summary as a line of JSON.
+
+Exits with 1 when an answer was wrong or something has grown; what it was is said on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+import orjson
+import uvloop
+
+from proxy.allocator import tune_allocator
+from tests.soak.simulation import soak
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--hours", type=int, default=24, help="simulated hours (default: 24)")
+    parser.add_argument("--seed", type=int, default=1, help="what all is drawn from (default: 1)")
+    options = parser.parse_args()
+    tune_allocator()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        tally, summary = runner.run(soak(options.seed, options.hours))
+    for violation in tally.violations:
+        sys.stderr.write(f"seed {tally.seed}, {violation}\n")
+    sys.stdout.write(orjson.dumps(summary).decode() + "\n")
+    return int(bool(tally.broken or summary["growth"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

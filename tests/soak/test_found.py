@@ -1,0 +1,75 @@
+"""What the soak has found, each as short as it can be told. Mended, a test here passes, and says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.soak.clock import HOUR_MS, MINUTE_MS, SECOND_MS, START_MS, SoakClock
+from tests.soak.faults import KIND_OF, Fault
+from tests.soak.panels import Request
+from tests.soak.questions import PODS_PATH, MetadataQuestion, Question, RangeQuestion
+from tests.soak.replicas import Sky
+from tests.soak.simulation import Simulation, told
+from tests.soak.views import Absence, Views
+from tests.soak.world import EXPR_OF, METRICS, SCRAPE_MS, Batch, World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOUR_AGO_MS = START_MS - HOUR_MS
+CPU = RangeQuestion(EXPR_OF["cpu_load"], "team-a", HOUR_AGO_MS, HOUR_AGO_MS + 30 * MINUTE_MS, MINUTE_MS)
+PODS = MetadataQuestion(METRICS["cpu_load"], "team-a", HOUR_AGO_MS, START_MS, PODS_PATH)
+
+
+async def is_right(run: Simulation, question: Question) -> bool:
+    """Ask once more; whether the answer is one of those that are allowed."""
+    before = run.clients.tally.broken.total()
+    await run.clients.ask(Request(question, is_post=False, wants_gzip=False))
+    return run.clients.tally.broken.total() == before
+
+
+async def pass_by(run: Simulation, lengths_ms: Sequence[int]) -> None:
+    """Time passes, with a look at the stores after each piece of it, where one succeeds."""
+    for by_ms in lengths_ms:
+        await run.move_on(by_ms)
+        await run.looked()
+
+
+@pytest.mark.xfail(strict=True, reason="a piece has one life, also where some of its steps are empty")
+async def test_steps_without_series_live_no_longer_than_empty_life() -> None:
+    first = (HOUR_AGO_MS + 10 * MINUTE_MS) // SCRAPE_MS
+    last = first + 10 * MINUTE_MS // SCRAPE_MS
+    late = Batch("cpu_load", frozenset(range(6)), first, last, START_MS + SECOND_MS)
+    async with told(Sky(World((late,)), Views(1, ()), SoakClock()), ()) as run:
+        assert await is_right(run, CPU)
+        await pass_by(run, [SECOND_MS, 2 * MINUTE_MS])
+        assert await is_right(run, CPU)
+
+
+GONE = tuple(
+    Absence("ruler", replica, START_MS + MINUTE_MS, START_MS + MINUTE_MS, START_MS + 2 * MINUTE_MS)
+    for replica in range(2)
+)
+NO_LOOKS = (
+    Fault(
+        0,
+        KIND_OF["503"],
+        START_MS + 30 * SECOND_MS,
+        START_MS + 2 * MINUTE_MS + 5 * SECOND_MS,
+        only_looks=True,
+    ),
+)
+
+
+@pytest.mark.xfail(strict=True, reason="a look confirms what was fetched while no look succeeded")
+@pytest.mark.parametrize("question", [CPU, PODS], ids=["range", "pods"])
+async def test_a_hole_from_between_two_looks_far_apart_does_not_stay(question: Question) -> None:
+    """The store goes and comes back while `/api/v1/stores` of one address fails."""
+    async with told(Sky(World(), Views(2, GONE), SoakClock()), NO_LOOKS) as run:
+        await pass_by(run, [SECOND_MS])
+        await pass_by(run, [40 * SECOND_MS, 70 * SECOND_MS])
+        assert await is_right(run, question)
+        await pass_by(run, [15 * SECOND_MS])
+        assert await is_right(run, question)

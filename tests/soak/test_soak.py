@@ -1,0 +1,43 @@
+"""An hour of the soak; `make soak` has the whole day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.soak.clients import REFUSALS
+from tests.soak.simulation import simulation, soak
+
+KNOWN = frozenset({"empty life", "hole"})
+"""Promises that are known to be broken: `test_found` says how. Nothing else may be."""
+MOST_TASKS, MOST_FILES = 150, 300
+
+
+async def test_an_hour_of_dashboards_with_faults_is_answered_right(
+    request: pytest.FixtureRequest,
+) -> None:
+    tally, summary = await soak(request.config.getoption("seed"), hours=1)
+    found = [str(one) for one in tally.violations if one.promise not in KNOWN]
+    assert not found, "\n".join(found)
+    assert tally.failed.keys() <= REFUSALS
+    assert tally.queries > 1_500
+    assert tally.answered > tally.queries * 0.75
+    assert summary["hit_ratio"] > 0.4
+    assert summary["faults_met"]
+    assert tally.by_hour[-1].tasks < MOST_TASKS
+    assert tally.by_hour[-1].open_files < MOST_FILES
+
+
+@pytest.mark.parametrize(
+    ("promise", "changes"),
+    [
+        pytest.param("recent life", {"recent_life_ms": 7_200_000}, id="recent data kept too long"),
+        pytest.param("hole", {"stores_interval_ms": 0}, id="nobody looks at the stores"),
+    ],
+)
+async def test_a_proxy_that_breaks_a_promise_is_found(promise: str, changes: dict[str, Any]) -> None:
+    async with simulation(seed=2, hours=1, **changes) as run:
+        run.faults = ()
+        await run.live(40)
+        assert run.clients.tally.broken[promise] > 0
