@@ -11,12 +11,13 @@ ARGS ?=
 CASES ?= 300
 N ?= 5000
 SEED ?=
+HOURS ?= 24
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit check format fuzz bench bench-peers bench-growth coverage requirements wheel clean FORCE
+.PHONY: help run demo test unit check format fuzz soak bench bench-peers bench-growth coverage requirements wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,9 @@ fuzz: $(VENV)/.test ## N=5000 random queries, thanoxy against Thanos; SEED=… r
 	$(PY) scripts/real_servers.py thanos prometheus
 	$(PY) -m pytest tests/differential --cases=$(N) \
 	  --seed=$(or $(SEED),$(shell date +%s)) --hypothesis-profile=deep -o faulthandler_timeout=0 $(ARGS)
+
+soak: $(VENV)/.test ## HOURS=24 simulated hours of dashboards with faults, in minutes; SEED=… repeats a run
+	$(PY) -m tests.soak --hours $(HOURS) --seed $(or $(SEED),$(shell date +%s)) $(ARGS)
 
 bench: $(VENV)/.test ## every stage by itself, in ns a point; saved, COMPARE=0001 shows what changed
 	$(PY) -m pytest benchmarks/stages -o faulthandler_timeout=0 --benchmark-autosave \

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from proxy.codec.durations import parse_duration_ms
 from proxy.upstream.addresses import parse_upstream
@@ -64,16 +63,6 @@ def share(text: str) -> float:
     if not 0 < number <= 1:
         raise ValueError("a number above 0 and at most 1 is expected")
     return number
-
-
-def url(text: str) -> str:
-    parts = urlsplit(text)  # its port is checked when it is read
-    is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
-        raise ValueError("an address such as http://thanos-query:10902 is expected")
-    if parts.username is not None:
-        raise ValueError("an address without user and password is expected")
-    return text
 
 
 def part(text: str) -> float:

@@ -48,14 +48,16 @@ def stored(text: bytes) -> bytes:
     )
 
 
-def inflate(fragments: bytes, raw_bytes: int) -> bytes:
+def inflate(fragments: bytes | memoryview, raw_bytes: int) -> bytes:
     """The text of fragments that stand back to back.
 
     Raises:
         ValueError: damaged, or not `raw_bytes` long.
     """
     try:
-        text: bytes = isal_zlib.decompress(fragments + _LAST_BLOCK, wbits=-15, bufsize=raw_bytes + 1)
+        text: bytes = isal_zlib.decompress(
+            b"".join((fragments, _LAST_BLOCK)), wbits=-15, bufsize=raw_bytes + 1
+        )
     except _InflateError as error:
         raise ValueError("a kept piece is damaged") from error
     if len(text) != raw_bytes:

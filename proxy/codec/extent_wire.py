@@ -116,9 +116,7 @@ class _Writer:
         self._add_columns(fragments.blob, fragments, _FRAGMENT_TYPES)
         return at
 
-    def _add_columns(
-        self, data: Buffer, owner: object, types: tuple[tuple[str, str], ...]
-    ) -> None:
+    def _add_columns(self, data: Buffer, owner: object, types: tuple[tuple[str, str], ...]) -> None:
         columns = [np.ascontiguousarray(getattr(owner, name), kind) for name, kind in types]
         self.sections += (data, *columns)
 

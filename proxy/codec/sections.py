@@ -12,13 +12,15 @@ All numbers are little-endian. A section may be read as a numpy column where it 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import crc32c
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 Buffer = bytes | memoryview
 MAGIC = b"txe\x01"
@@ -32,14 +34,21 @@ class SectionsError(ValueError):
     """Not what `pack` has written: another version, cut off, or damaged."""
 
 
-def pack(sections: Sequence[Buffer | np.ndarray]) -> bytes:
+def pack(sections: Sequence[Buffer | NDArray[Any]]) -> bytes:
     """The sections as one `bytes`; columns must be contiguous."""
-    views = [memoryview(section).cast("B") if len(section) else memoryview(b"") for section in sections]
+    views = [_bytes_of(section) for section in sections]
     parts: list[Buffer] = [np.array([view.nbytes for view in views], "<u8").tobytes()]
     for view in views:
         parts += (view, bytes(-view.nbytes % _ALIGNED_BYTES))
     rest = b"".join((struct.pack("<II", len(views), 0), *parts))
     return _HEAD.pack(MAGIC, crc32c.crc32c(rest), len(views), 0) + rest[8:]
+
+
+def _bytes_of(section: Buffer | NDArray[Any]) -> memoryview:
+    """A column of no length has a shape that cannot be cast."""
+    if not len(section):
+        return memoryview(b"")
+    return memoryview(section).cast("B")  # type: ignore[arg-type]  # numpy's arrays are buffers
 
 
 def unpack(packed: Buffer) -> list[memoryview]:

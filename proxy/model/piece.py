@@ -52,7 +52,8 @@ class SeriesList:
 class Fragments:
     """One lane of a piece. All columns have one entry for each series of the piece's list.
 
-    blob: for each series the block with a comma and its fragment, back to back.
+    blob: for each series the block with a comma and its fragment, back to back. A view where the piece
+        was read from another tier.
     ends: int64, where each fragment ends in the blob (what is before begins where the one before
         ends); equal to the one before where the series has no points.
     raw_bytes: int32, the length of the points' text, without the comma; 0 where there are none.
@@ -60,7 +61,7 @@ class Fragments:
     comma_crc: uint32, the CRC32 of a comma and the points' text.
     """
 
-    blob: bytes
+    blob: bytes | memoryview
     ends: NDArray[np.int64]
     raw_bytes: NDArray[np.int32]
     crc: NDArray[np.uint32]

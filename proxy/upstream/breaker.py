@@ -1,12 +1,12 @@
 """When an address gets no work for a while. Pure: the time is an argument.
 
-            failures in a row, or probes that fail
-   CLOSED ───────────────────────────────────────▶ OPEN
-     ▲ ▲                                           │  ▲
-     │ │ a trial succeeds     pause over, and      │  │ the trial fails:
-     │ └──────────── HALF_OPEN ◀── no probe fails ─┘  │ a longer pause
-     │                   └────────────────────────────┘
-     └── after its return an address gets its share of work slowly (`weight`)
+         failures in a row, or probes that fail
+CLOSED ───────────────────────────────────────▶ OPEN
+  ▲ ▲                                           │  ▲
+  │ │ a trial succeeds     pause over, and      │  │ the trial fails:
+  │ └──────────── HALF_OPEN ◀── no probe fails ─┘  │ a longer pause
+  │                   └────────────────────────────┘
+  └── after its return an address gets its share of work slowly (`weight`)
 """
 
 from __future__ import annotations

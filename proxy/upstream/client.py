@@ -136,9 +136,7 @@ class ThanosClient:
     def _accept_encoding(self) -> tuple[str, str]:
         return ("Accept-Encoding", "gzip" if self._policy.ask_for_gzip else "identity")
 
-    async def _answer(
-        self, question: Question, caller: Caller, kind: Hashable
-    ) -> UpstreamAnswer:
+    async def _answer(self, question: Question, caller: Caller, kind: Hashable) -> UpstreamAnswer:
         memory = self._admission.open()
         try:
             answer = await self._read(question, caller, kind, memory)

@@ -44,6 +44,7 @@ class Fault:
         lasts_s: from the call of `begin` to that of `end`.
         has_relay: the first Query is asked through the relay.
         flags: of thanoxy.
+        is_of_one: only the first Query is touched.
         is_of_store: answers of Thanos itself have holes meanwhile.
     """
 
@@ -54,6 +55,7 @@ class Fault:
     lasts_s: float = 0.0
     has_relay: bool = False
     flags: tuple[str, ...] = ()
+    is_of_one: bool = True
     is_of_store: bool = False
 
 
@@ -111,12 +113,19 @@ def start_store(site: Site) -> None:
     site.store.start()
 
 
-ALL_DEAD = Fault("all-dead", "all killed, started again after 5 s", kill_all, start_all, lasts_s=5.0)
+ALL_DEAD = Fault(
+    "all-dead",
+    "all killed, started again after 5 s",
+    kill_all,
+    start_all,
+    lasts_s=5.0,
+    is_of_one=False,
+)
 
 FAULTS = (
     Fault("killed", "one killed, not started again", kill_first),
     Fault("restarted", "one killed, started again after 3 s", kill_first, start_first, lasts_s=3.0),
-    Fault("rolling", "all stopped (SIGTERM) and started again in turn", roll),
+    Fault("rolling", "all stopped (SIGTERM) and started again in turn", roll, is_of_one=False),
     Fault("paused", "one paused (SIGSTOP) for 10 s", pause_first, resume_first, lasts_s=10.0),
     treated("late", "one answers 500 ms later, 10 s long", Treatment(late_s=0.5)),
     treated("very-late", "one answers 2 s later, 10 s long", Treatment(late_s=2.0)),
@@ -130,6 +139,7 @@ FAULTS = (
         kill_store,
         start_store,
         lasts_s=5.0,
+        is_of_one=False,
         is_of_store=True,
     ),
     ALL_DEAD,

@@ -33,7 +33,8 @@ class Figures:
         median_before_s, p99_before_s: until the fault.
         p99_first_s: of what was sent in the fault's first second.
         p99_after_s: of what was sent later.
-        healthy_after_s: from the fault's beginning until nothing fails or is slow any more.
+        healthy_after_s: from the fault's beginning until nothing fails or is slow any more; None when
+            that was not so before the end.
         warned: answers of 200 that carry warnings.
         stale: answers that `X-Thanoxy-Cache` calls so.
         holes: answers without what the store would have had, while Thanos's own had such holes.
@@ -50,7 +51,7 @@ class Figures:
     p99_before_s: float
     p99_first_s: float
     p99_after_s: float
-    healthy_after_s: float
+    healthy_after_s: float | None
     warned: int
     stale: int
     holes: int
@@ -61,6 +62,12 @@ class Figures:
     def slowdown(self) -> float:
         """The p99 after the first second, in times of that before."""
         return self.p99_after_s / self.p99_before_s
+
+    @property
+    def meets_the_mark(self) -> bool:
+        """What is promised where only one of several upstreams fails."""
+        is_whole = not self.failed and not self.wrong and not self.not_right_again
+        return is_whole and self.slowdown < SLOW_FACTOR
 
 
 def figures(run: Run) -> Figures:
@@ -111,13 +118,13 @@ def longest_failure_s(seen: Sequence[Seen]) -> float:
     return longest_s
 
 
-def healthy_after_s(since: Sequence[Seen], fault_s: float, slow_s: float) -> float:
-    """0 when nothing was bad; infinite when the last second still was."""
+def healthy_after_s(since: Sequence[Seen], fault_s: float, slow_s: float) -> float | None:
+    """0 when nothing was bad; None when something in the last second still was."""
     bad = [one.sent_s for one in since if one.is_failed or one.took_s > slow_s]
     if not bad:
         return 0.0
     if bad[-1] > since[-1].sent_s - 1:
-        return float("inf")
+        return None
     return bad[-1] - fault_s
 
 

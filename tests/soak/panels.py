@@ -15,7 +15,7 @@ from tests.soak.questions import (
     Question,
     RangeQuestion,
 )
-from tests.soak.world import EXPR_OF, EXPRS, METRICS, TENANTS, Expr
+from tests.soak.world import EXPRS, METRICS, TENANTS, Expr
 
 if TYPE_CHECKING:
     import random
@@ -123,9 +123,3 @@ def written(chance: random.Random, question: Question) -> Request:
         control=chance.choices([ANY, REFRESH, UNTOUCHED], weights=[94, 3, 3])[0],
         leaves_s=chance.random() * 0.01 if chance.random() < 0.04 else None,
     )
-
-
-def plain(expr: str, start_ms: int, end_ms: int, step_ms: int) -> Request:
-    """A range query by hand."""
-    question = RangeQuestion(EXPR_OF[expr], TENANTS[0], start_ms, end_ms, step_ms)
-    return Request(question, is_post=False, wants_gzip=False)

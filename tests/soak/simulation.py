@@ -42,7 +42,7 @@ PARTS_S = (
     (7, 23, 2, 28),
 )
 """How a minute passes: one of these, in seconds."""
-_LOOK_S = 0.08
+_LOOK_S, _HINDERED_LOOK_S = 2.0, 0.06
 _BEAT_S = 0.02
 
 
@@ -115,15 +115,18 @@ class Simulation:
             beat.cancel()
 
     async def _pass(self, seconds: int) -> None:
-        """Some seconds pass; then this share of the minute's questions is asked."""
+        """Some seconds pass; then this share of the minute's questions is asked.
+
+        The stores are looked at in each moment, before the questions or beside them: a store that
+        goes and comes back between two looks is not what is promised to be seen.
+        """
         await self.move_on(seconds * SECOND_MS)
-        if self.chance.random() < 0.7:
+        under_way_ms = self.chance.choice([0] * 11 + [SECOND_MS, 3 * SECOND_MS, 9 * SECOND_MS])
+        if under_way_ms or self.chance.random() < 0.6:
             await self.looked()
         if self.chance.random() < 0.004:
             await self._purge()
-        share = seconds / 60
-        requests = list(refresh(self.chance, self.panels, self.clock.now_ms, share))
-        under_way_ms = self.chance.choice([0] * 11 + [SECOND_MS, 3 * SECOND_MS, 9 * SECOND_MS])
+        requests = list(refresh(self.chance, self.panels, self.clock.now_ms, seconds / 60))
         pause_s = self.chance.random() * 0.01
         async with asyncio.TaskGroup() as group:
             for request in requests:
@@ -131,6 +134,7 @@ class Simulation:
             if under_way_ms:
                 await asyncio.sleep(pause_s)
                 await self.move_on(under_way_ms, while_asked=True)
+        await self.looked()
 
     async def move_on(self, by_ms: int, while_asked: bool = False) -> None:
         """Samples arrive, stores go and come, faults begin and end, the proxy's clock is set."""
@@ -148,9 +152,13 @@ class Simulation:
             )
 
     async def looked(self) -> None:
-        """Wait until the proxy has looked at the stores, if it can."""
-        watch, until_s = self.proxy.app.engine.watch, time.monotonic() + _LOOK_S
-        while watch.last_look_ms < self.clock.now_ms and time.monotonic() < until_s:  # noqa: ASYNC110
+        """Wait until the proxy has looked at the stores; not for long where faults hinder it."""
+        can_look = not any(replica.faults for replica in self.replicas)
+        until_s = time.monotonic() + (_LOOK_S if can_look else _HINDERED_LOOK_S)
+        watch = self.proxy.app.engine.watch
+        while watch.is_watched and watch.last_look_ms < self.clock.now_ms:
+            if time.monotonic() > until_s:
+                return
             await asyncio.sleep(0.001)
 
     async def _purge(self) -> None:

@@ -197,26 +197,25 @@ def label_text(expr: Expr, slot: int, generation: int) -> str:
 
 
 def draw_batches(chance: random.Random, hours: int) -> tuple[Batch, ...]:
-    """Late samples of some days back and all hours to come: most within the recent window."""
+    """Late samples of some hours back and all hours to come: most within the recent window."""
     batches: list[Batch] = []
-    for hour in range(-30, hours):
+    for half_hour in range(-16, hours * 2):
         for metric in METRICS.values():
-            if chance.random() < 0.5:
-                batches += _batch(chance, metric, START_MS + hour * HOUR_MS)
+            if chance.random() < 0.7:
+                batches += _batch(chance, metric, START_MS + half_hour * 30 * MINUTE_MS)
     return tuple(batches)
 
 
-def _batch(chance: random.Random, metric: Metric, hour_ms: int) -> Iterator[Batch]:
-    """Within its hour, so that no two of a metric touch one another."""
-    first_ms = hour_ms + chance.randint(1, 35) * MINUTE_MS
-    last_ms = first_ms + chance.randint(0, 20) * MINUTE_MS
-    if chance.random() < 0.8:
-        room_ms = first_ms + 2 * HOUR_MS - MINUTE_MS
-        arrives_ms = chance.randint(last_ms + MINUTE_MS, room_ms)
+def _batch(chance: random.Random, metric: Metric, half_hour_ms: int) -> Iterator[Batch]:
+    """Within its half hour, so that no two of a metric touch one another."""
+    first_ms = half_hour_ms + chance.randint(1, 15) * MINUTE_MS
+    last_ms = first_ms + chance.randint(0, 13) * MINUTE_MS
+    if chance.random() < 0.85:
+        most_ms = first_ms + 2 * HOUR_MS - MINUTE_MS
+        arrives_ms = min(last_ms + int(chance.expovariate(1 / 30) * MINUTE_MS) + MINUTE_MS, most_ms)
     else:
         arrives_ms = last_ms + chance.randint(2 * HOUR_MS + MINUTE_MS, 6 * HOUR_MS)
     some = chance.sample(range(metric.slots), chance.randint(1, metric.slots))
-    is_all = chance.random() < 0.4
-    slots = frozenset(range(metric.slots) if is_all else some)
+    slots = frozenset(range(metric.slots) if chance.random() < 0.3 else some)
     if arrives_ms > START_MS:
         yield Batch(metric.name, slots, first_ms // SCRAPE_MS, last_ms // SCRAPE_MS, arrives_ms)
