@@ -17,7 +17,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit check format fuzz soak bench bench-peers bench-growth coverage requirements wheel clean FORCE
+.PHONY: help run demo test unit check format fuzz soak bench bench-peers bench-growth reliability coverage requirements wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ bench-peers: $(VENV)/.test ## thanoxy and its peers in turns on a real Thanos; a
 
 bench-growth: $(VENV)/.test ## how costs grow with points, clients and the cache; ARGS=--quick
 	$(PY) -m benchmarks.growth $(ARGS)
+
+reliability: $(VENV)/.test ## what clients see while upstreams fail: some ten minutes, writes docs/reliability.md
+	$(PY) scripts/real_servers.py thanos
+	$(PY) -m tests.reliability.table $(ARGS)
 
 coverage: $(VENV)/.test ## all tests, with the lines and branches that none of them reached
 	$(PY) scripts/real_servers.py thanos prometheus

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from proxy.api.health import Ready
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.answer_memo import Assembled
-    from proxy.engine.ports import Clock, UpstreamAnswer
+    from proxy.engine.ports import Clock, LimitsSource, UpstreamAnswer
     from proxy.engine.remote_read import RemoteReads
     from proxy.engine.samples_cache import SamplesCache
     from proxy.engine.threads import WorkerThreads
@@ -86,7 +86,6 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         settings.max_splits,
         settings.align_range_with_step,
         keep=memory.cache_bytes > 0,
-        max_length_ms=settings.max_query_length_ms,
     )
     whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
         memory.memo_bytes,
@@ -141,7 +140,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
     """The table of routes."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
     callers = Callers(access.tenants, vary_names(settings), settings.query_timeout_ms / 1000)
-    passthrough = Passthrough(engine.client, callers)
+    passthrough = Passthrough(engine.client, callers, access.limits)
     query_range = QueryRangeEndpoint(
         engine.queries,
         engine.answers,
@@ -151,8 +150,9 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
         respond,
         settings.max_body_bytes,
         callers,
+        access.limits,
     )
-    kept_whole = _kept_whole(settings, engine, passthrough, respond, callers)
+    kept_whole = _kept_whole(settings, engine, passthrough, respond, callers, access.limits)
     purge = PurgeEndpoint(
         settings.admin_api,
         engine.purge,
@@ -184,6 +184,7 @@ def _kept_whole(
     passthrough: Passthrough,
     respond: ResponsePolicy,
     callers: Callers,
+    limits: LimitsSource,
 ) -> KeptWholeEndpoint:
     policy = WholePolicy(
         settings.metadata_life_ms,
@@ -200,4 +201,5 @@ def _kept_whole(
         respond,
         policy,
         callers,
+        limits,
     )

@@ -10,6 +10,7 @@ from proxy.api.tenants import TenantPolicy
 from proxy.certificates import ClientCertificates, ServerCertificates
 from proxy.file_watch import FileWatch
 from proxy.http_config import read_http_config
+from proxy.limits_config import LiveLimits, default_limits
 from proxy.setting_values import SettingError
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import RELOADS
@@ -38,6 +39,7 @@ class Access:
     tripper: TripperConfig
     upstream_tls: ClientCertificates
     watch: FileWatch
+    limits: LiveLimits
 
     @property
     def server_tls(self) -> Callable[[], Tls | None]:
@@ -81,7 +83,10 @@ def open_access(settings: Settings, parts: AsyncExitStack) -> Access:
         )
     if upstream_tls.files():
         watch.register("upstream-tls", upstream_tls.files, upstream_tls.reload)
-    return Access(auth, certificates, config.headers, tenants, tripper, upstream_tls, watch)
+    limits = LiveLimits(settings.limits_config_file, default_limits(settings))
+    if settings.limits_config_file:
+        watch.register("limits", lambda: [settings.limits_config_file], limits.reload)
+    return Access(auth, certificates, config.headers, tenants, tripper, upstream_tls, watch, limits)
 
 
 def _reload_http_config(

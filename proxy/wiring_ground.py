@@ -42,7 +42,11 @@ async def open_ground(
     """What the engine stands on; `parts` closes it again, the last made first."""
     shares = _memory_shares(settings)
     admission = GateAndMemory(
-        Gate(_gate_policy(settings), QUEUE_WAITING),
+        Gate(
+            _gate_policy(settings),
+            QUEUE_WAITING,
+            lambda tenant: access.limits.current.of(tenant).max_tenant_concurrent,
+        ),
         MemoryBudget(MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms)),
     )
     client = ThanosClient(_client_policy(settings, access.tripper), admission, access.client_tls)

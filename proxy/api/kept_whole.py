@@ -22,9 +22,11 @@ from proxy.engine.whole_answers import Wanted
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery, first_value
+from proxy.plan.blocked import Question
 from proxy.plan.cache_key import answer_key
 from proxy.plan.expression import understand
 from proxy.plan.freshness import settled_steps
+from proxy.plan.limits import check_question, check_unread_times, check_window
 from proxy.telemetry.metrics import CACHE_ANSWERS
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from proxy.api.callers import Callers
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
-    from proxy.engine.ports import Clock, Upstream, UpstreamAnswer
+    from proxy.engine.ports import Clock, LimitsSource, Upstream, UpstreamAnswer
     from proxy.engine.threads import WorkerThreads
     from proxy.engine.whole_answers import WholeAnswer, WholeAnswers
     from proxy.model.query import Caller, Form
@@ -67,14 +69,17 @@ class KeptWholeEndpoint:
     respond: ResponsePolicy
     policy: WholePolicy
     callers: Callers
+    limits: LimitsSource
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, self.policy.max_body_bytes)
         control = cache_control(request)
+        caller = self.callers.asking(request, read.form)
+        if self.limits.current.judges_questions:
+            self._check(request, read.form, caller)
         if read.form is None or control is CacheControl.NO_STORE:
             extra = bypass(why_not_looked_into(control))
             return await self.passthrough(request, read.body, must_be_json=True, extra=extra)
-        caller = self.callers.asking(request, read.form)
         wanted = Wanted(
             answer_key(caller.vary, raw_path(request), read.form),
             self._question(request, read.form, caller),
@@ -83,6 +88,20 @@ class KeptWholeEndpoint:
         )
         async with self.answers.get(wanted, caller) as found:
             return await self._send(request, found)
+
+    def _check(self, request: web.BaseRequest, form: Form | None, caller: Caller) -> None:
+        table, path = self.limits.current, raw_path(request)
+        api = "label_values" if path.endswith("/values") else path.rpartition("/")[2]
+        check_question(Question(api, caller.tenant, form, request.headers), table)
+        if form is None:
+            return
+        limits = table.of(caller.tenant)
+        names = ("time", "time") if path == INSTANT_PATH else ("start", "end")
+        texts = [first_value(form, name) for name in names]
+        start_ms, end_ms = map(parse_time_ms, texts)
+        if (texts[0] and start_ms is None) or (texts[1] and end_ms is None):
+            check_unread_times(limits)
+        check_window(start_ms, end_ms, limits, self.clock.wall_ms())
 
     async def _send(self, request: web.BaseRequest, found: WholeAnswer) -> web.StreamResponse:
         CACHE_ANSWERS.labels(found.result).inc()

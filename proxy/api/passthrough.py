@@ -16,20 +16,23 @@ from aiohttp import web
 from proxy.api.arriving import arriving
 from proxy.codec.headers import response_headers
 from proxy.errors import BadDataError, BadUpstreamAnswerError, QueryError
+from proxy.plan.blocked import Question, api_of
+from proxy.plan.limits import check_question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from proxy.api.callers import Callers
-    from proxy.engine.ports import Body, Forwarder, OpenAnswer
+    from proxy.engine.ports import Body, Forwarder, LimitsSource, OpenAnswer
 
 
 class Passthrough:
     """Passes requests on. `must_be_json`: a 200 that is not JSON is the upstream's fault."""
 
-    def __init__(self, forwarder: Forwarder, callers: Callers) -> None:
+    def __init__(self, forwarder: Forwarder, callers: Callers, limits: LimitsSource) -> None:
         self._forwarder = forwarder
         self._callers = callers
+        self._limits = limits
 
     async def __call__(
         self,
@@ -50,6 +53,10 @@ class Passthrough:
         if not path.startswith("/") or path.startswith("//"):  # `shapes` has refused it before
             raise BadDataError("the request's path must start with one slash")
         caller = self._callers.passing(request)
+        table = self._limits.current
+        if read is None and table.judges_questions and request.method != "OPTIONS":
+            if api := api_of(path.partition("?")[0]):  # written so that no endpoint has looked at it
+                check_question(Question(api, caller.tenant, None, request.headers), table)
         async with (
             _body(request, read) as body,
             self._forwarder.forward(request.method, path, caller, body) as answer,

@@ -10,6 +10,8 @@ from proxy.api.respond import GROUPS_BYTES, LargeText, send
 from proxy.codec.matrix_text import text_bytes
 from proxy.codec.params import parse_range_query
 from proxy.errors import NotSplittableError
+from proxy.plan.blocked import Question
+from proxy.plan.limits import check_question, check_unread_times
 from proxy.telemetry.metrics import CACHE_ANSWERS, WHOLE
 
 if TYPE_CHECKING:
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
     from proxy.api.forms import RequestForm
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
-    from proxy.engine.ports import Admission
+    from proxy.engine.ports import Admission, LimitsSource
     from proxy.engine.range_answers import RangeAnswers, RangeBody
     from proxy.engine.range_query import RangeAnswer, RangeQueries
     from proxy.engine.threads import WorkerThreads
-    from proxy.model.query import Caller
+    from proxy.model.query import Caller, RangeQuery
     from proxy.plan.range_plan import RangePlan
 
 CACHE_HEADER = "X-Thanoxy-Cache"
@@ -44,16 +46,16 @@ class QueryRangeEndpoint:
     policy: ResponsePolicy
     max_body_bytes: int
     callers: Callers
+    limits: LimitsSource
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, self.max_body_bytes)
         control = cache_control(request)
-        query = None
-        if read.form is not None and control is not CacheControl.NO_STORE:
-            query = parse_range_query(read.form)
-        if query is None:
-            return await self._whole(request, read, why_not_looked_into(control))
+        query = None if read.form is None else parse_range_query(read.form)
         caller = self.callers.asking(request, read.form)
+        self._check(request, read, query, caller)
+        if query is None or control is CacheControl.NO_STORE:
+            return await self._whole(request, read, why_not_looked_into(control))
         plan = self.queries.plan(query, caller.vary)
         if plan.whole:
             return await self._whole(request, read, plan.whole)
@@ -61,6 +63,19 @@ class QueryRangeEndpoint:
             return await self._answer(request, plan, caller, control is CacheControl.REFRESH)
         except NotSplittableError as error:
             return await self._whole(request, read, str(error))
+
+    def _check(
+        self, request: web.BaseRequest, read: RequestForm, query: RangeQuery | None, caller: Caller
+    ) -> None:
+        table = self.limits.current
+        if not table.judges_questions:
+            return
+        check_question(Question("query_range", caller.tenant, read.form, request.headers), table)
+        limits = table.of(caller.tenant)
+        if query is None:
+            check_unread_times(limits)
+        else:
+            self.queries.check(query, limits)
 
     async def _whole(
         self, request: web.BaseRequest, read: RequestForm, reason: str

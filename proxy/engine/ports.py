@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -12,11 +12,13 @@ from proxy.engine.memory import UNCOUNTED
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from proxy.codec.sections import Buffer
     from proxy.model.chunks import ChunkBatch
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
     from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
+    from proxy.plan.limits import LimitsTable
     from proxy.plan.store_views import Look
 
 T = TypeVar("T")
@@ -75,6 +77,13 @@ class UpstreamAnswer:
     no_store: bool
     content_type: str = "application/json"
     memory: MemoryTicket = UNCOUNTED
+
+
+class LimitsSource(Protocol):
+    """The limits in force; whoever asks twice may get two answers."""
+
+    @property
+    def current(self) -> LimitsTable: ...
 
 
 class Upstream(Protocol):
@@ -152,6 +161,10 @@ class ExtentStore(Protocol):
         """The extent as it was put last, unless it had to go."""
         ...
 
+    def peek(self, extent_id: ExtentId) -> Extent[AnyPiece] | None:
+        """The same, without counting that as a use."""
+        ...
+
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is not kept."""
         ...
@@ -162,6 +175,25 @@ class ExtentStore(Protocol):
 
     def intern(self, series: SeriesList) -> SeriesList:
         """The one object for equal lists of series."""
+        ...
+
+
+class Tier(Protocol):
+    """A place for bytes that outlives this process, or is shared by several. Nothing here raises.
+
+    Names are plain and shorter than 200 characters.
+    """
+
+    async def get_many(self, names: Sequence[str]) -> dict[str, Buffer]:
+        """What is there; what cannot be had in a few milliseconds is left out."""
+        ...
+
+    def put(self, name: str, value: bytes, life_s: int) -> bool:
+        """Keep a value, soon; False when it is dropped."""
+        ...
+
+    async def add(self, name: str, value: bytes, life_s: int) -> bool:
+        """Keep a value unless there is one; False then. True also when nobody can say."""
         ...
 
 

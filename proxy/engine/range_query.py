@@ -14,8 +14,8 @@ from proxy.codec.matrix_json import scan_matrix
 from proxy.codec.params import encode_range_form
 from proxy.codec.pieces import IndexedMatrix, clip, clip_piece, index_matrix
 from proxy.codec.tail_json import merge_stats
-from proxy.engine.fan_out import fan_out
 from proxy.engine.deadline import seconds_left
+from proxy.engine.fan_out import fan_out
 from proxy.engine.flights import Flights, Share
 from proxy.engine.foreign_notes import name_positions, refuse_foreign_notes, refuse_shifted_text
 from proxy.engine.results_cache import Fetch, Hit, ResultsCache
@@ -23,6 +23,7 @@ from proxy.engine.stale import UPSTREAM_FAILS, stale_note, with_warning
 from proxy.errors import LimitError, NotSplittableError, QueryError, UpstreamAnswerError
 from proxy.merge.matrices import NOTHING_JOINED, JoinedMatrix, Part, join_matrices
 from proxy.model.grid import Grid
+from proxy.plan.limits import check_query
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
 from proxy.plan.split import split_grid
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream
     from proxy.model.piece import Piece
     from proxy.model.query import Caller, RangeQuery
+    from proxy.plan.limits import Limits
 
 PATH = "/api/v1/query_range"
 _MOST_REMEMBERED_CHARACTERS = 4096
@@ -116,6 +118,10 @@ class RangeQueries:
     def forget_flights(self) -> None:
         """Let nobody else join what is being fetched, after a purge."""
         self._flights.forget()
+
+    def check(self, query: RangeQuery, limits: Limits) -> None:
+        """See `plan.limits.check_query`."""
+        check_query(query, self._policy, limits, self._clock.wall_ms())
 
     def plan(self, query: RangeQuery, caller: tuple[str, ...]) -> RangePlan:
         """See `plan.range_plan.plan_range`; what is asked again and again is planned once."""
@@ -239,9 +245,7 @@ class RangeQueries:
             raise
         return Fetched(indexed, answer.no_store, tuple(pieces), answer.memory)
 
-    async def _keep(
-        self, plan: RangePlan, fetch: Fetch, no_store: bool
-    ) -> list[tuple[Run, Piece]]:
+    async def _keep(self, plan: RangePlan, fetch: Fetch, no_store: bool) -> list[tuple[Run, Piece]]:
         if plan.key is None or no_store:
             NOT_KEPT.labels("no_store" if no_store else "no_key").inc()
             return []

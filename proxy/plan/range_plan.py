@@ -12,7 +12,6 @@ from proxy.model.query import RangeQuery, first_value
 from proxy.plan.align import align_with_step
 from proxy.plan.cache_key import CacheKey, range_key
 from proxy.plan.expression import Expression, understand
-from proxy.plan.limits import check_length
 from proxy.plan.split import split_grid
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ class SplitPolicy:
     max_splits: int
     align: bool = False
     keep: bool = False
-    max_length_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,11 @@ class RangePlan:
 def plan_range(query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = ()) -> RangePlan:
     """Decide how to ask. Every doubt ends in "whole". `caller`: see `cache_key.vary_fields`.
 
-    Raises:
-        BadDataError: the query is beyond a limit.
+    A plan depends on neither the time nor limits: it may be remembered. See `plan.limits`.
     """
-    check_length(query, policy.max_length_ms)
-    asked, query = query, align_with_step(query) if policy.align else query
+    asked, query = query, _aligned(query, policy)
     grid = query.grid
-    splits = _count_splits(grid, policy.interval_ms)
+    splits = _splits_of(grid, policy.interval_ms)
     if splits > policy.max_splits:
         return RangePlan(asked, grid, f"{splits} splits are more than {policy.max_splits}")
     for name, reason in _WHOLE_ONLY.items():
@@ -99,7 +95,16 @@ def plan_range(query: RangeQuery, policy: SplitPolicy, caller: Sequence[str] = (
     return RangePlan(query, grid, "", expression, key, policy.interval_ms)
 
 
-def _count_splits(grid: Grid, interval_ms: int) -> int:
+def count_splits(query: RangeQuery, policy: SplitPolicy) -> int:
+    """Into how many splits the policy would cut a query that it may cut."""
+    return _splits_of(_aligned(query, policy).grid, policy.interval_ms)
+
+
+def _aligned(query: RangeQuery, policy: SplitPolicy) -> RangeQuery:
+    return align_with_step(query) if policy.align else query
+
+
+def _splits_of(grid: Grid, interval_ms: int) -> int:
     if interval_ms <= 0:
         return 1
     intervals = grid.last_ms // interval_ms - grid.start_ms // interval_ms + 1

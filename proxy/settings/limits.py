@@ -34,3 +34,34 @@ class LimitSettings:
         "limits.memory-in-flight", "0", size_bytes,
         "memory of all answers under way; 0: a part of what the machine or cgroup allows",
     )  # fmt: skip
+    limits_config_file: str = setting(
+        "limits.config-file", "", str,
+        "YAML file of limits for single tenants and of blocked queries, read again when it changes",
+    )  # fmt: skip
+    max_query_bytes: int = setting(
+        "limits.max-query-bytes", "0", size_bytes,
+        "refuse longer texts of queries and selectors; 0 has no limit",
+    )  # fmt: skip
+    max_query_lookback_ms: int = setting(
+        "limits.max-query-lookback", "0", duration_ms,
+        "refuse queries that begin longer before now; 0 has no limit",
+    )  # fmt: skip
+    max_query_steps: int = setting(
+        "limits.max-query-steps", "0", count, "refuse range queries of more steps; 0 has no limit"
+    )
+    max_query_splits: int = setting(
+        "limits.max-query-splits", "0", count,
+        "refuse range queries that would be cut into more splits; 0 has no limit",
+    )  # fmt: skip
+    max_query_upstream_bytes: int = setting(
+        "limits.max-query-upstream-bytes", "0", size_bytes,
+        "refuse a query whose splits fetch more than this together; 0 has no limit",
+    )  # fmt: skip
+    max_query_samples: int = setting(
+        "limits.max-query-samples", "0", count,
+        "refuse answers of more samples; 0 has no limit",
+    )  # fmt: skip
+    max_query_response_bytes: int = setting(
+        "limits.max-query-response-bytes", "0", size_bytes,
+        "refuse answers that are longer before compression; 0 has no limit",
+    )  # fmt: skip

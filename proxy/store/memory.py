@@ -47,6 +47,11 @@ class MemoryStore:
         self._extents.move_to_end(extent_id)
         return found[0]
 
+    def peek(self, extent_id: ExtentId) -> Extent[AnyPiece] | None:
+        """The extent, without counting that as a use."""
+        found = self._extents.get(extent_id)
+        return found[0] if found else None
+
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is too large."""
         self.remove(extent_id)

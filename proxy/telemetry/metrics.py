@@ -65,7 +65,9 @@ ENDPOINT_IN_FLIGHT = Gauge(
     registry=REGISTRY,
 )
 ENDPOINT_EJECTIONS = Counter(
-    "thanoxy_upstream_ejections_total", "Times that an address was given no more work.", registry=REGISTRY
+    "thanoxy_upstream_ejections_total",
+    "Times that an address was given no more work.",
+    registry=REGISTRY,
 )
 DNS_LOOKUPS = Counter(
     "thanoxy_dns_lookups_total", "Lookups of upstream addresses.", ["result"], registry=REGISTRY
@@ -157,9 +159,7 @@ QUEUE_REFUSED = Counter(
 MEMORY_HELD = Gauge(
     "thanoxy_memory_in_flight_bytes", "Memory set aside for answers under way.", registry=REGISTRY
 )
-MEMORY_WAITING = Gauge(
-    "thanoxy_memory_waiting", "Requests that wait for memory.", registry=REGISTRY
-)
+MEMORY_WAITING = Gauge("thanoxy_memory_waiting", "Requests that wait for memory.", registry=REGISTRY)
 MEMORY_REFUSED = Counter(
     "thanoxy_memory_refused_total", "Requests that got no memory.", ["reason"], registry=REGISTRY
 )
@@ -181,6 +181,38 @@ TENANT_REQUESTS = Counter(
     registry=REGISTRY,
 )
 BLOCKED = Counter("thanoxy_blocked_queries_total", "Queries refused by a rule.", registry=REGISTRY)
+TIER_GETS = Counter(
+    "thanoxy_tier_gets_total",
+    "Values asked of a cache tier: hit, miss, failed, skipped while it is left alone.",
+    ["tier", "result"],
+    registry=REGISTRY,
+)
+TIER_WRITES = Counter(
+    "thanoxy_tier_writes_total",
+    "Values for a cache tier: written, failed, dropped (queue full), skipped.",
+    ["tier", "result"],
+    registry=REGISTRY,
+)
+TIER_BYTES = Counter(
+    "thanoxy_tier_bytes_total",
+    "Bytes read from and written to a cache tier.",
+    ["tier", "what"],
+    registry=REGISTRY,
+)
+TIER_QUEUE_BYTES = Gauge(
+    "thanoxy_tier_queue_bytes", "Bytes that wait to be written to a tier.", ["tier"], registry=REGISTRY
+)
+TIER_EXTENTS = Counter(
+    "thanoxy_tier_extents_total",
+    "Extents loaded from a tier, and offered to it.",
+    ["what"],
+    registry=REGISTRY,
+)
+TIER_DAMAGED = Counter(
+    "thanoxy_tier_damaged_total",
+    "Values of a tier that are no extents of this version.",
+    registry=REGISTRY,
+)
 READS_WAITING = Gauge(
     "thanoxy_remote_reads_waiting", "Remote reads that wait for their turn.", registry=REGISTRY
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.model.grid import Grid
 from proxy.model.query import RangeQuery
-from proxy.plan.range_plan import SplitPolicy, plan_range
+from proxy.plan.range_plan import SplitPolicy, count_splits, plan_range
 from tests.bodies import GRIDS
 
 MINUTE_MS = 60_000
@@ -124,3 +124,10 @@ def test_every_step_is_asked_for_once(grid: Grid, interval_ms: int, max_splits: 
     assume(not plan.whole)
     times = [s.start_ms + k * s.step_ms for s in plan.splits() for k in range(s.steps)]
     assert times == [grid.start_ms + k * grid.step_ms for k in range(grid.steps)]
+
+
+@given(GRIDS, st.integers(0, 100_000), st.booleans())
+def test_splits_are_counted_as_the_plan_cuts(grid: Grid, interval_ms: int, align: bool) -> None:
+    asked = RangeQuery("up", grid.start_ms, grid.last_ms, grid.step_ms, "", ())
+    policy = SplitPolicy(interval_ms, 1000, align=align, keep=True)
+    assert count_splits(asked, policy) == len(plan_range(asked, policy).splits())

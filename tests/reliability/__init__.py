@@ -7,6 +7,8 @@
     faults      what goes wrong, and how it is undone
     scenario    thanoxy in front of the fleet, load, a fault in the middle
     figures     what came back → numbers
+    results     numbers → a JSON file, and back
+    report      numbers → Markdown
     table       all scenarios → docs/reliability.md, `make reliability`
 
 Nothing but the tests here needs pytest.

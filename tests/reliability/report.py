@@ -62,10 +62,10 @@ def table(rows: Sequence[Figures], upstreams: int) -> str:
 def cells(fault: Fault, row: Figures) -> Iterator[str]:
     yield fault.meaning
     yield failed(row)
-    yield time(row.longest_failure_s) if row.failed else "–"
+    yield time(row.longest_failure_s) if row.failed else ""
     yield f"{time(row.median_before_s)}, {time(row.p99_before_s)}"
     yield time(row.p99_first_s)
-    yield f"{time(row.p99_after_s)} ({row.slowdown:.1f} ×)"
+    yield f"{time(row.p99_after_s)} ({row.slowdown:.1f} times)"
     yield healthy(row.healthy_after_s)
     yield str(row.warned)
     yield str(row.holes)
@@ -75,7 +75,7 @@ def cells(fault: Fault, row: Figures) -> Iterator[str]:
 
 def failed(row: Figures) -> str:
     """How many and what they were."""
-    kinds = ", ".join(f"{count} × {kind}" for kind, count in row.failed.items())
+    kinds = ", ".join(f"{count} of {kind}" for kind, count in row.failed.items())
     return kinds or "0"
 
 

@@ -1,4 +1,4 @@
-"""A run of all scenarios as the JSON file that the table is made from: `.benchmarks/reliability-N.json`."""
+"""A run of all scenarios as the JSON file that the tables are made from."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KIND = "reliability"
+"""Files are `.benchmarks/reliability-<number>.json`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs all scenarios and writes docs/reliability.md: what fails × what clients saw × how long.
+"""Runs all scenarios and writes docs/reliability.md: what fails, what clients saw, how long.
 
 python -m tests.reliability.table                          all, some ten minutes
 python -m tests.reliability.table --only killed paused     these faults; saved, not written

@@ -13,6 +13,7 @@ import orjson
 import uvloop
 
 from proxy.allocator import tune_allocator
+from tests.soak.clock import HOUR_MS
 from tests.soak.simulation import soak
 
 
@@ -20,10 +21,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--hours", type=int, default=24, help="simulated hours (default: 24)")
     parser.add_argument("--seed", type=int, default=1, help="what all is drawn from (default: 1)")
+    parser.add_argument("--stale", action="store_true", help="with --query-range.stale-if-error=1h")
     options = parser.parse_args()
+    changes = {"stale_ms": HOUR_MS} if options.stale else {}
     tune_allocator()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        tally, summary = runner.run(soak(options.seed, options.hours))
+        tally, summary = runner.run(soak(options.seed, options.hours, **changes))
     for violation in tally.violations:
         sys.stderr.write(f"seed {tally.seed}, {violation}\n")
     sys.stdout.write(orjson.dumps(summary).decode() + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ import aiohttp
 import orjson
 
 from tests.clients import FORM
-from tests.soak.judging import Asking, Verdict
 from tests.soak.panels import REFRESH, UNTOUCHED
+from tests.soak.promises import Asking, Verdict
 from tests.soak.questions import TENANT_HEADER, RangeQuestion
 from tests.soak.tally import Violation
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from tests.soak.tally import Tally
 
 REFUSALS = frozenset({422, 429, 502, 503, 504})
-STALL_S = 0.1
+STALL_S = 0.05
 """A machine that stops for so long makes timeouts that nobody is to blame for."""
+BEAT_S = 0.02
 _GRACE_S = 0.5
 """A fault explains what fails so long after it: attempts in a row wait between one another."""
 _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
@@ -35,12 +37,13 @@ _BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
 
 @dataclass(slots=True)
 class Clients:
-    """All clients of a run. stalled_s: when the event loop stood still last, and was late."""
+    """All clients of a run. beat_s, stalled_s: when the event loop was seen to run, and to be late."""
 
     proxy: Proxy
     judge: Judge
     tally: Tally
     replicas: list[Replica]
+    beat_s: float = math.inf
     stalled_s: float = -1.0
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
@@ -89,7 +92,11 @@ class Clients:
         content_type = answer.headers.get("Content-Type")
         if content_type != "application/json":
             verdict = Verdict(f"Content-Type: {content_type}")
+        is_stale = answer.headers.get("X-Thanoxy-Cache", "").startswith("stale")
+        if is_stale and not self._struck(began_s) and not self._is_stalled(began_s):
+            verdict = Verdict("stale without a fault that explains it")
         if not verdict.fault:
+            self.tally.stale += is_stale
             self.tally.answered += 1
             self.tally.kept += verdict.is_old
             self._count_held(request, answer)
@@ -97,7 +104,9 @@ class Clients:
             self.tally.damaged += 1
         else:
             hint = answer.headers.get("X-Thanoxy-Cache", "")
-            self._wrong(request, verdict.fault, hint, verdict.promise)
+            is_damaged = hint.startswith("bypass") and self._damagers(began_s)
+            promise = "damaged whole" if is_damaged else verdict.promise
+            self._wrong(request, verdict.fault, hint, promise)
 
     def _count_held(self, request: Request, answer: Answer) -> None:
         question = request.question
@@ -123,7 +132,7 @@ class Clients:
         self.tally.failed_by_kind.update({kind.name for kind in struck})
         if any(answer.status in kind.statuses for kind in struck):
             return
-        if answer.status == 503 and self.stalled_s >= began_s - STALL_S:
+        if answer.status == 503 and self._is_stalled(began_s):
             self.tally.stalled += 1
             return
         names = ", ".join(sorted(kind.name for kind in struck)) or "none"
@@ -146,6 +155,11 @@ class Clients:
         since_s = began_s - _GRACE_S
         kinds = {strike.kind for strike in self.judge.sky.strikes if strike.ended_s >= since_s}
         return kinds | {kind for one in self.replicas for kind in one.unended}
+
+    def _is_stalled(self, began_s: float) -> bool:
+        """Whether the machine itself explains that something came too late."""
+        since_beat_s = asyncio.get_running_loop().time() - self.beat_s
+        return since_beat_s > BEAT_S + STALL_S or self.stalled_s >= began_s - STALL_S
 
     def _damagers(self, began_s: float) -> bool:
         return any(kind.damages for kind in self._struck(began_s))

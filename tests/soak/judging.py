@@ -10,12 +10,15 @@ Allowed for each step by itself, since each may come from another fetch:
   had been away for longer than `stores_forget`, until a look at the stores has seen it again.
 
 Instant queries, labels and series: the same for the whole answer, with lives of their own.
+With `stale-if-error` an answer that says so in a warning may be older by that, and lack steps.
 Age is counted from the end of the request that may have fetched it. Where the proxy's clock may be
 ahead or behind, the age of data has that much play, its life has none.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,8 @@ import numpy as np
 
 from tests.soak.bodies import matrix_text, read_matrix
 from tests.soak.clock import MAX_SKEW_MS, MINUTE_MS
+from tests.soak.found import Found, Mask
+from tests.soak.promises import Asking, Lives, Verdict
 from tests.soak.questions import InstantQuestion, MetadataQuestion, RangeQuestion
 from tests.soak.views import ALL, ALWAYS_MS, View
 from tests.soak.world import ABSENT
@@ -30,76 +35,28 @@ from tests.soak.world import ABSENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from tests.soak.clock import SoakClock
     from tests.soak.questions import Question
     from tests.soak.replicas import Sky
-    from tests.soak.world import Rows
-
-    Mask = NDArray[np.bool_]
 
 WHOLE = View(ALL)
+_STALE = re.compile(rb',"warnings":\["(thanoxy: (?:[^"\\]|\\.)*)"\]')
 _LONG_HOLE_MS = 20 * MINUTE_MS
 _FORGET_PLAY_MS = 10 * MINUTE_MS
 """The watch may have lost a store before it was lost: when looks failed until then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lives:
-    """The promises, in ms; see `docs/cache.md`."""
-
-    freshness_ms: int
-    recent_window_ms: int
-    recent_life_ms: int
-    life_ms: int
-    empty_life_ms: int
-    unconfirmed_life_ms: int
-    stores_forget_ms: int
-    metadata_life_ms: int
-    instant_life_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """When a request was asked and answered, and the last look at the stores before it."""
-
-    from_ms: int
-    until_ms: int
-    last_look_ms: int
-    is_fresh: bool = False
-    """It asked for nothing that was kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """fault: what is wrong, "" if nothing is. is_old: it was allowed only as something kept.
-
-    promise: the one that is broken, as a word to count by.
-    """
-
-    fault: str = ""
-    is_old: bool = False
-    promise: str = "equal"
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An answer to a range query, read."""
-
-    question: RangeQuestion
-    rows: Rows
-    notes: tuple[str, ...]
-    asking: Asking
-
-
 @dataclass(slots=True)
 class Judge:
-    """Compares answers with the world. purges: when, and of which metric (None: all)."""
+    """Compares answers with the world.
+
+    purges: when, and of which metric (None: all). looks: when the proxy has looked at the stores.
+    """
 
     sky: Sky
     lives: Lives
     purges: list[tuple[int, str | None]] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
 
     @property
     def clock(self) -> SoakClock:
@@ -107,6 +64,12 @@ class Judge:
 
     def judge(self, question: Question, body: bytes, no_store: bool, asking: Asking) -> Verdict:
         """Whether a 200 answer is one of those that are allowed."""
+        told = _STALE.search(body) if self.lives.stale_ms else None
+        if told:
+            if asking.is_fresh or not no_store:
+                return Verdict(f"stale, and not marked or not wanted: {told[1].decode()}")
+            body = body[: told.start()] + body[told.end() :]
+            asking = replace(asking, stale=told[1].decode())
         for moment_ms in self._moments(asking):
             for view in self.sky.views.at(moment_ms):
                 if question.answer(self.sky.world, moment_ms, view) == body:
@@ -122,7 +85,7 @@ class Judge:
     def _judge_whole(
         self, question: InstantQuestion | MetadataQuestion, body: bytes, asking: Asking
     ) -> Verdict:
-        life_ms = self._whole_life_ms(question)
+        life_ms = self._whole_life_ms(question, self._lives(asking))
         if asking.is_fresh or not life_ms:
             return Verdict("not the answer of this moment")
         for moment_ms in self.clock.since(asking.from_ms - life_ms - MINUTE_MS):
@@ -139,10 +102,13 @@ class Judge:
                     return Verdict(is_old=True)
         return Verdict(f"not an answer of the last {life_ms} ms")
 
-    def _whole_life_ms(self, question: InstantQuestion | MetadataQuestion) -> int:
+    def _lives(self, asking: Asking) -> Lives:
+        return self.lives.longer_by(self.lives.stale_ms if asking.stale else 0)
+
+    def _whole_life_ms(self, question: InstantQuestion | MetadataQuestion, lives: Lives) -> int:
         if isinstance(question, MetadataQuestion):
-            return self.lives.metadata_life_ms
-        return 0 if question.time_ms is None else self.lives.instant_life_ms
+            return lives.metadata_life_ms
+        return 0 if question.time_ms is None else lives.instant_life_ms
 
     def _is_settled(self, question: InstantQuestion | MetadataQuestion, moment_ms: int) -> bool:
         """Whether an answer of this moment may be kept: metadata always, values when settled."""
@@ -167,9 +133,9 @@ class Judge:
             return Verdict("not written as Thanos writes it")
         if fault := self._notes_fault(notes, no_store, asking):
             return Verdict(fault)
-        found = _Found(question, rows, notes, asking)
-        wrong = self._wrong_steps(found, self.lives)
-        if not wrong.any():
+        found = Found(question, rows, notes, asking)
+        wrong = self._wrong_steps(found, self._lives(asking))
+        if not wrong.any() or (int(wrong.sum()) <= asking.missing and found.is_empty(wrong)):
             return Verdict(is_old=not asking.is_fresh)
         return Verdict(self._difference(found, wrong), promise=self._promise(found))
 
@@ -180,36 +146,29 @@ class Judge:
             return f"warnings of another time: {notes}"
         return "warnings without Cache-Control: no-store" if notes and not no_store else ""
 
-    def _wrong_steps(self, found: _Found, lives: Lives) -> Mask:
+    def _wrong_steps(self, found: Found, lives: Lives) -> Mask:
         wrong = np.ones(found.question.times_ms.shape, np.bool_)
         for moment_ms, view, allowed in self._candidates(found, lives):
-            wrong &= ~(allowed & self._equal(found.question, found.rows, moment_ms, view))
+            wrong &= ~(allowed & found.equals(self.sky.world, moment_ms, view))
             if not wrong.any():
                 break
         return wrong
 
-    def _promise(self, found: _Found) -> str:
+    def _promise(self, found: Found) -> str:
         """Which single promise would have to be weaker for the answer to be allowed."""
+        given = self._lives(found.asking)
         weaker = {
-            "empty life": replace(self.lives, empty_life_ms=self.lives.life_ms),
-            "hole": replace(self.lives, unconfirmed_life_ms=_LONG_HOLE_MS),
-            "recent life": replace(self.lives, recent_life_ms=self.lives.life_ms),
+            "empty life": replace(given, empty_life_ms=given.life_ms),
+            "unseen hole": replace(given, trusts_unseen=True),
+            "hole": replace(given, unconfirmed_life_ms=_LONG_HOLE_MS),
+            "recent life": replace(given, recent_life_ms=given.life_ms),
         }
         for name, lives in weaker.items():
             if not self._wrong_steps(found, lives).any():
                 return name
         return "equal"
 
-    def _equal(self, question: RangeQuestion, rows: Rows, moment_ms: int, view: View) -> Mask:
-        """The steps at which the rows are what was answered at a moment to a view."""
-        there = question.rows(self.sky.world, moment_ms, view.seen)
-        equal = np.ones(question.times_ms.shape, np.bool_)
-        for labels in rows.keys() | there.keys():
-            one, other = rows.get(labels), there.get(labels)
-            equal &= (ABSENT if one is None else one) == (ABSENT if other is None else other)
-        return equal
-
-    def _candidates(self, found: _Found, lives: Lives) -> Iterator[tuple[int, View, Mask]]:
+    def _candidates(self, found: Found, lives: Lives) -> Iterator[tuple[int, View, Mask]]:
         """Moments and views of which answers may be given, and for which steps."""
         everywhere = np.ones(found.question.times_ms.shape, np.bool_)
         for moment_ms in self._moments(found.asking):
@@ -218,33 +177,40 @@ class Judge:
                     yield moment_ms, view, everywhere
         if found.asking.is_fresh:
             return
-        for moment_ms in self._turns(found, lives):
-            views = self.sky.views.at(moment_ms)
-            for view in {WHOLE, *(view for view in views if not view.notes)}:
-                yield moment_ms, view, self._may_be_kept(found, lives, moment_ms, view)
+        for moment_ms, is_of_samples in self._turns(found, lives):
+            whole = {WHOLE} if is_of_samples else set()
+            for view in whole | {view for view in self.sky.views.at(moment_ms) if not view.notes}:
+                allowed = self._may_be_kept(found, lives, moment_ms, view)
+                if allowed.any():
+                    yield moment_ms, view, allowed
 
-    def _turns(self, found: _Found, lives: Lives) -> list[int]:
+    def _turns(self, found: Found, lives: Lives) -> list[tuple[int, bool]]:
         """The newest moments of each state that kept answers may show, the newest first.
 
-        Settled steps change when late samples arrive or a store comes or goes; of all moments
-        between two changes the last one allows most.
+        Settled steps change when late samples arrive (the second value says so) or a store comes
+        or goes; of all moments between two changes the last one allows most.
         """
         newest_ms = found.asking.from_ms
         oldest_ms = newest_ms - lives.life_ms - MINUTE_MS
-        lately = self.clock.since(newest_ms - lives.unconfirmed_life_ms - MINUTE_MS)
-        turns = {one for one in lately if one <= newest_ms}
-        changes = self.sky.world.arrivals(found.question.expr.metric.name, oldest_ms, newest_ms)
-        changes += [a.back_ms for a in self.sky.views.absences if oldest_ms < a.back_ms <= newest_ms]
-        turns |= {one for change in changes if (one := self.clock.last_before(change)) is not None}
-        return sorted(turns, reverse=True)
+        unconfirmed_ms = newest_ms - lives.unconfirmed_life_ms - MINUTE_MS
+        if found.asking.stale:
+            unconfirmed_ms = min(unconfirmed_ms, found.asking.last_look_ms)
+        turns = dict.fromkeys(
+            map(self.clock.last_before, self.sky.views.changes(oldest_ms, newest_ms)), False
+        )
+        arrivals = self.sky.world.arrivals(found.question.expr.metric.name, oldest_ms, newest_ms)
+        turns |= dict.fromkeys(map(self.clock.last_before, arrivals), True)
+        turns |= {one: True for one in self.clock.since(unconfirmed_ms) if one <= newest_ms}
+        return sorted(((one, of) for one, of in turns.items() if one is not None), reverse=True)
 
-    def _may_be_kept(self, found: _Found, lives: Lives, moment_ms: int, view: View) -> Mask:
+    def _may_be_kept(self, found: Found, lives: Lives, moment_ms: int, view: View) -> Mask:
         """The steps of which a view's answer at a moment may be given at the time of asking."""
         question, times_ms = found.question, found.question.times_ms
         age_ms = found.asking.from_ms - self.clock.ended_ms(moment_ms)
         is_purged = self._is_purged(question.expr.metric.name, moment_ms, found.asking)
-        is_short = age_ms < lives.unconfirmed_life_ms
-        if is_purged or not (is_short or self._is_trusted(view, moment_ms, found.asking)):
+        is_pending = found.asking.last_look_ms <= self.clock.ended_ms(moment_ms)
+        is_short = age_ms < lives.unconfirmed_life_ms or (bool(found.asking.stale) and is_pending)
+        if is_purged or not (is_short or self._is_trusted(view, moment_ms, found.asking, lives)):
             return np.zeros(times_ms.shape, np.bool_)
         reads_ms = times_ms + question.expr.look_ahead_ms
         proxy_ms = moment_ms + MAX_SKEW_MS
@@ -257,18 +223,24 @@ class Judge:
             for row in there.values():
                 is_empty &= row == ABSENT
             life_ms[is_empty] = np.minimum(life_ms[is_empty], lives.empty_life_ms)
-        return is_settled & (age_ms < life_ms)
+        return np.asarray(is_settled & (age_ms < life_ms))
 
-    def _is_trusted(self, view: View, moment_ms: int, asking: Asking) -> bool:
+    def _is_trusted(self, view: View, moment_ms: int, asking: Asking, lives: Lives) -> bool:
         """Whether all stores took part, or those that did not were no longer expected."""
         for store in view.missed:
             absences = self.sky.views.away(store, moment_ms)
             gone_ms = min((one.gone_ms for one in absences), default=moment_ms)
             back_ms = max((one.back_ms for one in absences), default=ALWAYS_MS)
             is_forgotten = moment_ms - gone_ms >= self.lives.stores_forget_ms - _FORGET_PLAY_MS
-            if not is_forgotten or asking.last_look_ms >= back_ms:
+            is_unseen = lives.trusts_unseen and not self._has_looked(gone_ms, back_ms)
+            if not is_unseen and (not is_forgotten or asking.last_look_ms >= back_ms):
                 return False
         return True
+
+    def _has_looked(self, from_ms: int, until_ms: int) -> bool:
+        """Whether a look at the stores fell between two times."""
+        at = bisect_left(self.looks, from_ms)
+        return at < len(self.looks) and self.looks[at] < until_ms
 
     def _is_purged(self, metric: str | None, moment_ms: int, asking: Asking) -> bool:
         """Whether a purge came since; whole answers (None) are removed by each."""
@@ -277,38 +249,22 @@ class Judge:
             for purged_ms, of in self.purges
         )
 
-    def _difference(self, found: _Found, wrong: Mask) -> str:
+    def _difference(self, found: Found, wrong: Mask) -> str:
         """The first wrong step: what was answered, what is right, and when that answer was right."""
-        question, rows, asking = found.question, found.rows, found.asking
-        at = int(np.flatnonzero(wrong)[0])
-        time_ms = int(question.times_ms[at])
-        right = question.rows(self.sky.world, asking.until_ms, ALL)
-        lines = [
-            f"{label}: {_at(rows, label, at)}, now {_at(right, label, at)}"
-            for label in sorted(rows.keys() | right.keys())
-            if _at(rows, label, at) != _at(right, label, at)
-        ]
+        asking, at = found.asking, int(np.flatnonzero(wrong)[0])
+        time_ms = int(found.question.times_ms[at])
+        told = "; ".join(found.differences(self.sky.world, at)[:6])
         return (
             f"{int(wrong.sum())} of {wrong.size} steps, the first at {time_ms} "
-            f"({asking.from_ms - time_ms} ms old), {self._when(found, at)}: " + "; ".join(lines[:6])
+            f"({asking.from_ms - time_ms} ms old), {self._when(found.column(at))}: {told}"
         )
 
-    def _when(self, found: _Found, at: int) -> str:
+    def _when(self, column: Found) -> str:
         """At which moment of the last day a step was as answered."""
-        step_ms = int(found.question.times_ms[at])
-        one = replace(found.question, start_ms=step_ms, end_ms=step_ms)
-        column = {label: row[at : at + 1] for label, row in found.rows.items() if row[at] != ABSENT}
+        asking = column.asking
         for moment_ms in self.clock.since(ALWAYS_MS):
-            for view in {WHOLE, *self.sky.views.at(moment_ms)}:
-                if (
-                    moment_ms <= found.asking.until_ms
-                    and self._equal(one, column, moment_ms, view).all()
-                ):
+            for view in {WHOLE, *self.sky.views.at(moment_ms)} if moment_ms <= asking.until_ms else ():
+                if column.equals(self.sky.world, moment_ms, view).all():
                     missed = ", ".join(sorted(view.missed)) or "all stores there"
-                    return f"right {found.asking.from_ms - moment_ms} ms ago ({missed})"
+                    return f"right {asking.from_ms - moment_ms} ms ago ({missed})"
         return "never right"
-
-
-def _at(rows: Rows, label: str, at: int) -> int:
-    row = rows.get(label)
-    return ABSENT if row is None else int(row[at])

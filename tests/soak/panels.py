@@ -69,7 +69,7 @@ def draw_panels(chance: random.Random, count: int = 20) -> list[Panel]:
         if expr.metric.churn_ms and expr.metric.churn_ms < HOUR_MS:
             window_ms = min(window_ms, 6 * HOUR_MS)
         tenants = chance.sample(TENANTS, chance.choice([1, 1, 2, 3]))
-        is_aligned = chance.random() < 0.8
+        is_aligned = window_ms == WEEK_MS or chance.random() < 0.85
         panels.append(Panel(expr, window_ms, steps[window_ms], is_aligned, tuple(tenants)))
     return panels
 

@@ -14,12 +14,13 @@ import aiohttp
 from proxy.app import start
 from proxy.settings import Settings
 from tests.clients import Proxy
-from tests.soak.clients import STALL_S, Clients
+from tests.soak.clients import BEAT_S, STALL_S, Clients
 from tests.soak.clock import HOUR_MS, MAX_SKEW_MS, SECOND_MS, SoakClock
 from tests.soak.faults import Fault, draw_faults
-from tests.soak.judging import Judge, Lives
+from tests.soak.judging import Judge
 from tests.soak.measures import taken
 from tests.soak.panels import draw_panels, refresh
+from tests.soak.promises import lives_of
 from tests.soak.replicas import Sky, open_replicas
 from tests.soak.tally import Tally
 from tests.soak.views import draw_views
@@ -43,7 +44,6 @@ PARTS_S = (
 )
 """How a minute passes: one of these, in seconds."""
 _LOOK_S, _HINDERED_LOOK_S = 2.0, 0.06
-_BEAT_S = 0.02
 
 
 def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
@@ -58,7 +58,7 @@ def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
             "cache_config": "{type: IN-MEMORY, config: {max_size: 6MB}}",
             "memo_bytes": 2 << 20,
             "stores_interval_ms": 8,
-            "request_timeout_ms": 300,
+            "request_timeout_ms": 400,
             "connect_timeout_ms": 200,
             "retry_backoff_ms": 1,
             "max_retries_per_request": 3,
@@ -68,20 +68,6 @@ def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
             "admin_api": True,
             **changes,
         }
-    )
-
-
-def lives_of(settings: Settings) -> Lives:
-    return Lives(
-        settings.freshness_ms,
-        settings.recent_ms,
-        settings.recent_life_ms,
-        settings.long_life_ms,
-        settings.empty_life_ms,
-        settings.short_life_ms,
-        settings.stores_forget_ms,
-        settings.metadata_life_ms,
-        settings.instant_life_ms,
     )
 
 
@@ -107,12 +93,17 @@ class Simulation:
         try:
             for minute in range(minutes):
                 if minute % 60 == 0:
-                    self.clients.tally.by_hour.append(taken())
+                    self._measure()
                 for part_s in self.chance.choice(PARTS_S):
                     await self._pass(part_s)
-            self.clients.tally.by_hour.append(taken())
+            self._measure()
         finally:
             beat.cancel()
+
+    def _measure(self) -> None:
+        engine = self.proxy.app.engine
+        kept_bytes = engine.store.used_bytes + engine.memo.used_bytes
+        self.clients.tally.by_hour.append(taken(kept_bytes))
 
     async def _pass(self, seconds: int) -> None:
         """Some seconds pass; then this share of the minute's questions is asked.
@@ -155,11 +146,13 @@ class Simulation:
         """Wait until the proxy has looked at the stores; not for long where faults hinder it."""
         can_look = not any(replica.faults for replica in self.replicas)
         until_s = time.monotonic() + (_LOOK_S if can_look else _HINDERED_LOOK_S)
-        watch = self.proxy.app.engine.watch
+        watch, looks = self.proxy.app.engine.watch, self.clients.judge.looks
         while watch.is_watched and watch.last_look_ms < self.clock.now_ms:
             if time.monotonic() > until_s:
-                return
+                break
             await asyncio.sleep(0.001)
+        if not looks or looks[-1] < watch.last_look_ms:
+            looks.append(watch.last_look_ms)
 
     async def _purge(self) -> None:
         """Remove what is kept of a metric, or everything."""
@@ -170,12 +163,12 @@ class Simulation:
         self.clients.judge.purges.append((self.clock.now_ms, metric))
 
     async def _watch_for_stalls(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, clients = asyncio.get_running_loop(), self.clients
         while True:
-            before_s = loop.time()
-            await asyncio.sleep(_BEAT_S)
-            if loop.time() - before_s > _BEAT_S + STALL_S:
-                self.clients.stalled_s = loop.time()
+            clients.beat_s = loop.time()
+            await asyncio.sleep(BEAT_S)
+            if loop.time() - clients.beat_s > BEAT_S + STALL_S:
+                clients.stalled_s = loop.time()
 
 
 @asynccontextmanager
@@ -202,7 +195,8 @@ async def told(
         replicas = await parts.enter_async_context(open_replicas(sky, seed))
         settings = soak_settings([replica.url for replica in replicas], **changes)
         proxy = await parts.enter_async_context(_proxy(settings, sky.clock))
-        judge = Judge(sky, lives_of(soak_settings(["http://127.0.0.1:1"])))
+        promised = soak_settings(["http://127.0.0.1:1"], stale_ms=settings.stale_ms)
+        judge = Judge(sky, lives_of(promised))
         clients = Clients(proxy, judge, Tally(seed), replicas)
         yield Simulation(sky, proxy, replicas, clients, faults, [], random.Random(f"{seed} clients"))
 
@@ -219,10 +213,10 @@ async def _proxy(settings: Settings, clock: SoakClock) -> AsyncIterator[Proxy]:
         await app.close()
 
 
-async def soak(seed: int, hours: int) -> tuple[Tally, dict[str, Any]]:
+async def soak(seed: int, hours: int, **changes: Any) -> tuple[Tally, dict[str, Any]]:
     """A whole run: what was found, and the summary."""
     began_s = time.monotonic()
-    async with simulation(seed, hours) as run:
+    async with simulation(seed, hours, **changes) as run:
         await run.live(hours * 60)
         tally = run.clients.tally
         return tally, tally.summary(hours, time.monotonic() - began_s, run.sky.struck)

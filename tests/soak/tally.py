@@ -45,6 +45,7 @@ class Tally:
     queries: int = 0
     answered: int = 0
     kept: int = 0
+    stale: int = 0
     left: int = 0
     broken_off: int = 0
     damaged: int = 0
@@ -96,6 +97,7 @@ class Tally:
             "queries": self.queries,
             "answered": self.answered,
             "answered_from_kept": self.kept,
+            "answered_stale": self.stale,
             "failed": {str(status): count for status, count in sorted(self.failed.items())},
             "left": self.left,
             "broken_off": self.broken_off,
@@ -107,6 +109,7 @@ class Tally:
             "hit_ratio": round(self.steps_held / max(self.steps, 1), 4),
             "cache": dict(self.found),
             "rss_mb": [round(taken.rss_bytes / MB, 1) for taken in self.by_hour],
+            "kept_mb": [round(taken.kept_bytes / MB, 1) for taken in self.by_hour],
             "rss_mb_settled": round(settled.rss_bytes / MB, 1),
             "rss_mb_end": round(self.by_hour[-1].rss_bytes / MB, 1),
             "tasks": [self.by_hour[0].tasks, settled.tasks, self.by_hour[-1].tasks],

@@ -73,3 +73,15 @@ async def test_a_hole_from_between_two_looks_far_apart_does_not_stay(question: Q
         assert await is_right(run, question)
         await pass_by(run, [15 * SECOND_MS])
         assert await is_right(run, question)
+
+
+@pytest.mark.xfail(strict=True, reason="what is asked whole is passed on unread after its first bytes")
+async def test_half_an_answer_to_a_query_that_is_asked_whole_is_no_answer() -> None:
+    """`limit` makes the query whole; the same fault is a 502 without it."""
+    half = Fault(0, KIND_OF["half, closed"], START_MS, START_MS + HOUR_MS)
+    async with told(Sky(World(), Views(1, ()), SoakClock()), (half,)) as run:
+        await run.move_on(SECOND_MS)
+        split = await run.proxy.get(f"{CPU.path}?{CPU.parameters}")
+        assert split.status == 502
+        whole = await run.proxy.get(f"{CPU.path}?{CPU.parameters}&limit=9")
+        assert whole.status == 502

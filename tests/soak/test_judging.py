@@ -8,10 +8,10 @@ import pytest
 
 from proxy.settings import Settings
 from tests.soak.clock import HOUR_MS, MINUTE_MS, SECOND_MS, START_MS, SoakClock
-from tests.soak.judging import Asking, Judge, Verdict
+from tests.soak.judging import Judge
+from tests.soak.promises import Asking, Verdict, lives_of
 from tests.soak.questions import InstantQuestion, MetadataQuestion, Question, RangeQuestion
 from tests.soak.replicas import Sky
-from tests.soak.simulation import lives_of
 from tests.soak.views import ALL, Absence, View, Views
 from tests.soak.world import EXPR_OF, METRICS, SCRAPE_MS, Batch, World
 
@@ -160,7 +160,10 @@ def test_a_hole_is_given_for_seconds(away_ms: int) -> None:
     past.clock.advance(LIVES.unconfirmed_life_ms)
     assert past.is_allowed(hole) == (away_ms > LIVES.unconfirmed_life_ms)  # it is a new one
     past.clock.advance(away_ms)
-    assert past.verdict(hole).promise == ("hole" if away_ms < 10 * MINUTE_MS else "equal")
+    is_short = away_ms < LIVES.recent_life_ms
+    assert past.verdict(hole).promise == ("unseen hole" if is_short else "equal")
+    past.judge.looks.append(START_MS)
+    assert past.verdict(hole).promise == ("hole" if is_short else "equal")
 
 
 def test_a_hole_of_a_forgotten_store_is_given_until_it_is_seen_again() -> None:

@@ -94,6 +94,11 @@ class Views:
         """The absences of a store that some replica has at a time, listed no more."""
         return [a for a in self._by_store.get(store, ()) if a.gone_ms <= now_ms < a.back_ms]
 
+    def changes(self, since_ms: int, until_ms: int) -> set[int]:
+        """When any view has become another."""
+        times_ms = {t for a in self.absences for t in (a.fails_ms, a.gone_ms, a.back_ms)}
+        return {time_ms for time_ms in times_ms if since_ms < time_ms <= until_ms}
+
     def stores_json(self, replica: int, now_ms: int) -> dict[str, list[dict[str, object]]]:
         """The `data` of `/api/v1/stores`."""
         listed: dict[str, list[dict[str, object]]] = {}

@@ -1,0 +1,50 @@
+"""What a place for kept extents outside of this process must be able to do; `guarded` does the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Entry(NamedTuple):
+    """What is to be kept, and for how long from now."""
+
+    name: str
+    value: bytes
+    life_s: int
+
+
+class TierError(Exception):
+    """A tier that cannot be reached, or cannot do what it was asked."""
+
+
+class RawTier(Protocol):
+    """Names are at most 200 plain characters. All methods may raise TierError, and may hang.
+
+    name: for metrics and logs. max_value_bytes: the largest value that it takes.
+    """
+
+    name: str
+    max_value_bytes: int
+
+    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What is there under some names."""
+        ...
+
+    async def put_many(self, entries: Sequence[Entry]) -> None:
+        """Keep values in place of what was there."""
+        ...
+
+    async def add(self, entry: Entry) -> bool:
+        """Keep a value unless there is one; False then."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Keep it no longer."""
+        ...
+
+    async def close(self) -> None:
+        """End all connections."""
+        ...
