@@ -116,7 +116,11 @@ def _client_policy(settings: Settings, tripper: TripperConfig) -> ClientPolicy:
             settings.max_retries_per_request, settings.retry_backoff_ms / 1000, settings.hedge
         ),
         budget=BudgetPolicy(settings.retry_share),
-        breaker=BreakerPolicy(settings.failures_in_a_row, slow_return_ms=settings.slow_return_ms),
+        breaker=BreakerPolicy(
+            settings.failures_in_a_row,
+            slow_return_ms=settings.slow_return_ms,
+            is_probed=settings.probe_interval_ms > 0,
+        ),
         idle_timeout_s=tripper.idle_conn_timeout_ms / 1000 or 60.0,
         max_address_connections=tripper.max_conns_per_host,
         headers_timeout_s=tripper.response_header_timeout_ms / 1000 or None,

@@ -23,6 +23,14 @@ def parse_stores(body: bytes) -> list[Store]:
         raise BadUpstreamAnswerError("/api/v1/stores does not list stores") from error
 
 
+def start_time(body: bytes) -> str:
+    """When the process began, of an answer of `/api/v1/status/runtimeinfo`; "" when it does not say."""
+    try:
+        return str(orjson.loads(body)["data"]["startTime"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
+
+
 def _store(component: str, store: dict[str, Any]) -> Store:
     labels = sorted(tuple(sorted(labels.items())) for labels in store["labelSets"] or ())
     return Store(

@@ -23,11 +23,13 @@ _MOST_PARTS = 4_096
 
 
 def parts_of(entry: Entry, max_bytes: int) -> list[Entry]:
-    """What to write for a value, the parts before what names them."""
+    """What to write for a value, the parts before what names them; nothing for one of too many."""
     if len(entry.value) + len(_WHOLE) <= max_bytes:
         return [entry._replace(value=_WHOLE + entry.value)]
-    mark = hashlib.blake2b(entry.value, digest_size=_MARK_BYTES).digest()
     cuts = range(0, len(entry.value), max_bytes)
+    if len(cuts) > _MOST_PARTS:
+        return []
+    mark = hashlib.blake2b(entry.value, digest_size=_MARK_BYTES).digest()
     parts = [
         Entry(_part_name(entry.name, mark, number), entry.value[at : at + max_bytes], entry.life_s)
         for number, at in enumerate(cuts)
@@ -41,7 +43,9 @@ def part_names(name: str, value: bytes) -> list[str]:
     if value[:8] != _CUT or len(value) != _HEAD_BYTES:
         return []
     mark, count = value[8 : 8 + _MARK_BYTES], int.from_bytes(value[8 + _MARK_BYTES :], "big")
-    return [_part_name(name, mark, number) for number in range(min(count, _MOST_PARTS))]
+    if count > _MOST_PARTS:
+        return []
+    return [_part_name(name, mark, number) for number in range(count)]
 
 
 def joined(name: str, value: bytes, parts: Mapping[str, bytes]) -> bytes | memoryview | None:

@@ -21,7 +21,9 @@ class TierError(Exception):
 
 
 class RawTier(Protocol):
-    """Names are at most 200 plain characters. All methods may raise TierError, and may hang.
+    """Names are at most 200 plain characters. Each method but `start` may raise TierError.
+
+    Whatever is asked ends by itself within some seconds, so that nobody has to cancel it.
 
     name: for metrics and logs. max_value_bytes: the largest value that it takes.
     """
@@ -29,12 +31,16 @@ class RawTier(Protocol):
     name: str
     max_value_bytes: int
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
-        """What is there under some names."""
+    async def start(self) -> None:
+        """Get ready, as far as that can be done now; never raises."""
         ...
 
-    async def put_many(self, entries: Sequence[Entry]) -> None:
-        """Keep values in place of what was there."""
+    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """What is there under some names, as far as it can be had."""
+        ...
+
+    async def put_many(self, entries: Sequence[Entry]) -> int:
+        """Keep values in place of what was there; how many of them are kept."""
         ...
 
     async def add(self, entry: Entry) -> bool:

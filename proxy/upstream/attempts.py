@@ -37,6 +37,7 @@ class Answer(Protocol):
 
 R = TypeVar("R", bound=Answer)
 Send = Callable[["Endpoint"], Awaitable[R]]
+Check = Callable[["Candidate"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,15 @@ class AttemptPolicy:
 
 
 class Attempts:
-    """Asks questions of a pool."""
+    """Asks questions of a pool.
 
-    def __init__(self, pool: Pool, budget: RetryBudget, policy: AttemptPolicy) -> None:
+    check: asks an address whose connection broke whether it is ready; UpstreamUnreachableError when
+    not. A Thanos Query that has just started answers before it knows its stores.
+    """
+
+    def __init__(self, pool: Pool, budget: RetryBudget, policy: AttemptPolicy, check: Check) -> None:
         self._pool = pool
+        self._check = check
         self._budget = budget
         self._policy = policy
         self._latencies = Latencies()
@@ -88,7 +94,11 @@ class Attempts:
                 if number == most or not self._may_repeat():
                     raise
             else:
-                if not answer.worth_another or number == most or not self._may_repeat():
+                if not answer.worth_another:
+                    if number > 1:
+                        self._budget.give_back()
+                    return answer
+                if number == most or not self._may_repeat():
                     return answer
                 answer.leave()
             await asyncio.sleep(self._policy.backoff_s * 2**number * random.random())  # noqa: S311  jitter
@@ -151,8 +161,13 @@ class Attempts:
         began_s = asyncio.get_running_loop().time()
         self._pool.begin(candidate)
         try:
+            if candidate.breaker.needs_probe:
+                await self._check(candidate)
             answer = await send(candidate.endpoint)
-        except (UpstreamUnreachableError, QueryTimeoutError):
+        except UpstreamUnreachableError:
+            self._pool.fail(candidate, is_broken=True)
+            raise
+        except QueryTimeoutError:
             self._pool.fail(candidate)
             raise
         except asyncio.CancelledError:

@@ -35,6 +35,8 @@ class Candidate:
     endpoint: Endpoint
     breaker: Breaker = field(default_factory=lambda: Breaker(BreakerPolicy()))
     in_flight: int = 0
+    started: str = ""
+    """When its process says that it began; "" where it does not say."""
     _slowness: float = 1.0
     _judged_ms: int = 0
 
@@ -57,12 +59,16 @@ def pick(
 ) -> Candidate:
     """The address for a question that was asked of `tried` before.
 
-    One that was not tried and may work; else any that may; when none may, all are as good.
+    One that was not tried and may work; else any that may; when none may, all are as good but those
+    that say that they are not ready.
     Raises IndexError without candidates.
     """
     able = [one for one in candidates if one.breaker.allows(now_ms)]
     fresh = [one for one in able if one not in tried]
-    choice = fresh or able or [one for one in candidates if one not in tried] or list(candidates)
+    hopeful = [one for one in candidates if not one.breaker.is_last_resort]
+    choice = (
+        fresh or able or [one for one in hopeful if one not in tried] or hopeful or list(candidates)
+    )
     if len(choice) == 1:
         return choice[0]
     one, other = chance.sample(choice, 2)

@@ -30,6 +30,10 @@ class RetryBudget:
         """A request is asked for the first time."""
         self._tokens = min(self._policy.burst, self._tokens + self._policy.share)
 
+    def give_back(self) -> None:
+        """A retry has helped: what ends well is no storm."""
+        self._tokens = min(self._policy.burst, self._tokens + 1)
+
     def take(self, now_ms: int) -> bool:
         """Whether one more may be sent; it is counted then."""
         since_ms = now_ms - self._at_ms if self._at_ms is not None else 0

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import aiohttp
 from yarl import URL
 
-from proxy.codec.stores_json import parse_stores
+from proxy.codec.stores_json import parse_stores, start_time
 from proxy.engine.deadline import GRACE_S, seconds_left, until_deadline
 from proxy.engine.fan_out import fan_out
 from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import Body, UpstreamAnswer
-from proxy.errors import QueryError
+from proxy.errors import QueryError, UpstreamUnreachableError
 from proxy.model.query import Caller
 from proxy.plan.store_views import Look, least_view
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS
@@ -52,6 +52,7 @@ _FORM = ("Content-Type", "application/x-www-form-urlencoded")
 _BUFFERS_BYTES = 2 * READ_BUFFER_BYTES
 """What a request holds at least: its connection's buffer may fill to twice its size."""
 _MOST_REPORT_BYTES = 16 << 20
+_CHECK_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ class ThanosClient:
         self._admission = admission
         self._tls = tls
         self.pool = Pool(policy.breaker)
-        self._attempts = Attempts(self.pool, RetryBudget(policy.budget), policy.attempts)
+        budget = RetryBudget(policy.budget)
+        self._attempts = Attempts(self.pool, budget, policy.attempts, self._check)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=policy.max_connections,
@@ -226,16 +228,18 @@ class ThanosClient:
         """See `engine.ports.Upstream.stores`."""
         answered = self.pool.take_answered()
         asked = self.pool.in_rotation
+        before = {candidate: candidate.started for candidate in asked}
         try:
             views = await fan_out(self._stores_of, asked, len(asked) or 1)
         except BaseException:
             self.pool.put_back_answered(answered)
             raise
+        has_restarted = any(one.started != begun for one, begun in before.items() if begun)
         known = [view for view in views if view is not None]
         if not known:
             return None
         has_lost_sight = bool(answered - {candidate.endpoint for candidate in asked})
-        return Look(least_view(known), has_lost_sight)
+        return Look(least_view(known), has_lost_sight or has_restarted)
 
     async def _stores_of(self, candidate: Candidate) -> list[Store] | None:
         """What one address lists; None where there is no such endpoint."""
@@ -244,6 +248,8 @@ class ThanosClient:
             return None
         if answer.status != HTTPStatus.OK:
             raise answer_error(answer)
+        info = await self._ask_one(candidate, "/api/v1/status/runtimeinfo")  # afterwards, not before
+        candidate.started = start_time(info.body) if info.status == HTTPStatus.OK else ""
         return parse_stores(answer.body)
 
     async def is_ready(self, timeout_s: float) -> bool:
@@ -259,6 +265,14 @@ class ThanosClient:
                 return (await self._ask_one(candidate, "/-/ready")).status
         except (QueryError, TimeoutError):
             return 0
+
+    async def _check(self, candidate: Candidate) -> None:
+        """See `Attempts`."""
+        status = await self.probe(candidate, _CHECK_TIMEOUT_S)
+        is_ready = 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR
+        self.pool.probe(candidate, is_ready)
+        if not is_ready:
+            raise UpstreamUnreachableError("the upstream is not ready")
 
     async def _ask_one(self, candidate: Candidate, path: str) -> ReadAnswer:
         """Ask an address about itself: no queue, no second attempt, no opinion of it."""

@@ -25,6 +25,8 @@ class Pool:
         self._chance = random.Random()  # noqa: S311  which address is asked is no secret
         self._candidates: dict[Endpoint, Candidate] = {}
         self._answered: set[Endpoint] = set()
+        self.news = asyncio.Event()
+        """Set when an address should be probed now."""
 
     def set_endpoints(self, endpoints: Sequence[Endpoint]) -> None:
         """What is known of addresses that stay, stays; what runs at one that goes, runs on."""
@@ -78,9 +80,11 @@ class Pool:
         candidate.judge(slowness, now_ms())
         self._tell(candidate, lambda breaker: breaker.succeed(now_ms()))
 
-    def fail(self, candidate: Candidate) -> None:
-        """It did not answer, or what stands before it had nobody to ask."""
-        self._tell(candidate, lambda breaker: breaker.fail(now_ms()))
+    def fail(self, candidate: Candidate, is_broken: bool = False) -> None:
+        """It did not answer, or what stands before it had nobody to ask; see `Breaker.fail`."""
+        self._tell(candidate, lambda breaker: breaker.fail(now_ms(), is_broken))
+        if candidate.breaker.needs_probe:
+            self.news.set()
 
     def overtaken(self, candidate: Candidate, slowness: float) -> None:
         """Another address has answered first, although it was asked later."""

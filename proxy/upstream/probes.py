@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LEAST_TIMEOUT_S = 1.0
 _MOST_AT_ONCE = 20
+_MOMENT_S = 0.1
 
 
 async def probe_addresses(client: ThanosClient, interval_s: float) -> None:
@@ -23,8 +24,21 @@ async def probe_addresses(client: ThanosClient, interval_s: float) -> None:
         status = await client.probe(candidate, max(interval_s, _LEAST_TIMEOUT_S))
         client.pool.probe(candidate, 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR)
 
+    news, broken = client.pool.news, False
     while True:
-        candidates = client.pool.candidates
-        if candidates:
-            await fan_out(probe, candidates, _MOST_AT_ONCE)
-        await asyncio.sleep(interval_s)
+        wanted = [one for one in client.pool.candidates if one.breaker.needs_probe or not broken]
+        if wanted:
+            await fan_out(probe, wanted, _MOST_AT_ONCE)
+        broken = await _is_soon(news, interval_s)
+
+
+async def _is_soon(news: asyncio.Event, interval_s: float) -> bool:
+    """Wait for the next round: a whole interval, or a moment when a connection has broken."""
+    try:
+        async with asyncio.timeout(interval_s):
+            await news.wait()
+    except TimeoutError:
+        return False
+    news.clear()
+    await asyncio.sleep(min(_MOMENT_S, interval_s))
+    return True
