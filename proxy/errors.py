@@ -88,6 +88,10 @@ class UpstreamUnreachableError(QueryError):
     retry_after_s = _SOON_S
 
 
+class UpstreamRefusedError(UpstreamUnreachableError):
+    """No connection to the upstream could be opened."""
+
+
 class UpstreamAnswerError(QueryError):
     """The upstream's own error answer, passed on as it is."""
 

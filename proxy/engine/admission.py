@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from proxy.engine.gate import Gate
-    from proxy.engine.memory import MemoryBudget, Ticket
+    from proxy.engine.memory import MemoryBudget
+    from proxy.engine.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True)

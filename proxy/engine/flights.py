@@ -8,8 +8,11 @@ not given up between being found and being waited for.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from proxy.engine.deadline import GRACE_S
+from proxy.errors import NotSplittableError, QueryError
 from proxy.plan.partition import Run, without
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import FLIGHTS
@@ -21,16 +24,21 @@ T = TypeVar("T")
 
 
 class Flight(Generic[T]):
-    """A fetch of the grid indices `run` under one key, and what is done with it afterwards."""
+    """A fetch of the grid indices `run` under one key, and what is done with it afterwards.
+
+    until_s: the deadline of who started it, on the event loop's clock.
+    """
 
     def __init__(
         self,
         run: Run,
+        until_s: float,
         task: asyncio.Task[None],
         arrival: asyncio.Future[T],
         drop: Callable[[T], None] | None,
     ) -> None:
         self.run = run
+        self.until_s = until_s
         self._task = task
         self._arrival = arrival
         self._drop = drop
@@ -81,6 +89,14 @@ class Share(Generic[T]):
         """All that the flight is for; its failure may be that of any part of this."""
         return self._flight.run
 
+    def is_outlived(self, until_s: float) -> bool:
+        """Whether it ended because who started it had less time than until `until_s`, and that is left.
+
+        The upstream is told the deadline, and may say a little early that it has come.
+        """
+        now_s = asyncio.get_running_loop().time()
+        return self._flight.until_s < until_s and self._flight.until_s - GRACE_S <= now_s < until_s
+
     @property
     def has_arrived(self) -> bool:
         """Whether `join` would not wait."""
@@ -118,10 +134,11 @@ class Flights(Generic[T]):
         split: Callable[[Run], list[Run]],
         fetch: Callable[[Run], Awaitable[T]],
         keep: Callable[[Run, T], Awaitable[None]] | None = None,
+        until_s: float = math.inf,
     ) -> list[Share[T]]:
         """Flights that bring every index of `wanted`: those under way, and new ones for the rest.
 
-        `keep` is for work that no waiter has to wait for. Until it is done the flight can be joined,
+        `until_s` is the asker's deadline, see `Share.is_outlived`. `keep` is for work that no waiter has to wait for. Until it is done the flight can be joined,
         so nobody finds neither a flight nor what it has left behind.
         Synchronous, so that nobody can ask for the same steps between look and start. The caller
         must join or leave every share.
@@ -135,7 +152,7 @@ class Flights(Generic[T]):
         for run in without(wanted, taken):
             for part in split(run):
                 FLIGHTS.labels("led").inc()
-                shares.append(self._start(key, part, fetch, keep).share(part))
+                shares.append(self._start(key, part, fetch, keep, until_s).share(part))
         return sorted(shares, key=lambda share: share.run)
 
     def forget(self) -> None:
@@ -148,6 +165,7 @@ class Flights(Generic[T]):
         run: Run,
         fetch: Callable[[Run], Awaitable[T]],
         keep: Callable[[Run, T], Awaitable[None]] | None,
+        until_s: float,
     ) -> Flight[T]:
         loop = asyncio.get_running_loop()
         arrival: asyncio.Future[T] = loop.create_future()
@@ -156,13 +174,15 @@ class Flights(Generic[T]):
             try:
                 arrival.set_result(await fetch(run))
             except Exception as error:  # noqa: BLE001  it is the waiters'
+                if isinstance(error, QueryError | NotSplittableError):
+                    error.__traceback__ = None  # its frames hold what was fetched so far
                 arrival.set_exception(error)
                 return
             if keep is not None:
                 await keep(run, arrival.result())
 
         task = loop.create_task(fly())
-        flight = Flight(run, task, arrival, self._drop)
+        flight = Flight(run, until_s, task, arrival, self._drop)
         self._under_way.setdefault(key, []).append(flight)
         task.add_done_callback(lambda done: self._land(key, flight, arrival, done))
         return flight

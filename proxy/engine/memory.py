@@ -1,199 +1,233 @@
 """How much memory answers under way may take, all together.
 
 An answer's size is known only when it has arrived, so each takes more as it grows. What does not fit
-waits, the oldest first; what waits too long is refused. Some room is for small answers alone, so that a
-dashboard's many small queries pass by the few large ones.
+waits. Small answers go first, and have some room for themselves, so that a dashboard's many small
+queries pass by the few large ones. Then come answers that hold much already, since what they hold is
+free again once they are done; then the others. Among equals the oldest goes first.
 
-Answers that have memory and wait for more could wait for each other for ever. So when all large
-ones wait, the youngest is refused, and what it held lets the older ones go on.
+Answers that hold memory and wait for more could wait for each other for ever. So when whoever does not
+wait cannot free enough for the first that does, the youngest that waits is refused. An answer is all
+that is fetched for it: where one part waits, the others cannot be let go either.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from math import ceil
+from typing import TYPE_CHECKING
 
+from proxy.engine.ticket import PART_OF, Answer, Ticket
 from proxy.errors import LimitError, TooManyRequestsError
 from proxy.telemetry.metrics import MEMORY_HELD, MEMORY_REFUSED, MEMORY_WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.errors import QueryError
+
+
+_SMALL, _LARGE, _BEGUN = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPolicy:
     """total_bytes: of all answers under way. max_wait_ms: for more memory, at each growth.
 
-    small_bytes: what an answer may hold and still count as small. small_share: of the total, for
-    small answers alone.
+    small_bytes: what a part of an answer may hold and still count as small. small_share: of the
+    total, for small ones alone. most_begun: parts that may wait to become large; each has a
+    connection and a turn at the upstream, which small ones need too.
     """
 
     total_bytes: int
     max_wait_ms: int
-    small_bytes: int = 1 << 20
+    small_bytes: int = 2 << 20
     small_share: float = 0.15
+    most_begun: int = 32
 
     @property
     def large_bytes(self) -> int:
         """What large answers may hold together."""
         return int(self.total_bytes * (1 - self.small_share))
 
+    @property
+    def begun_bytes(self) -> int:
+        """What parts that wait to become large may hold together: half of the room for small ones."""
+        return (self.total_bytes - self.large_bytes) // 2
+
+    def large_part(self, held_bytes: int) -> int:
+        """What counts as held by a large one."""
+        return held_bytes if held_bytes > self.small_bytes else 0
+
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
+    number: int
     ticket: Ticket
     size_bytes: int
     granted: asyncio.Future[None]
 
 
-class Ticket:
-    """Implements `engine.ports.MemoryTicket`: what one answer holds."""
-
-    __slots__ = ("_budget", "held_bytes", "number")
-
-    def __init__(self, budget: MemoryBudget, number: int) -> None:
-        self._budget = budget
-        self.number = number
-        self.held_bytes = 0
-
-    async def grow(self, size_bytes: int) -> None:
-        """Hold more; waits for it.
-
-        Raises:
-            TooManyRequestsError: it did not become free in time.
-            LimitError: there never is as much.
-        """
-        if size_bytes > 0 and not self._budget.take(self, size_bytes):
-            await self._budget.wait(self, size_bytes)
-
-    def add(self, size_bytes: int) -> None:
-        """Hold more although there may be no room: it is there already."""
-        self._budget.hold(self, size_bytes)
-
-    def shrink(self, size_bytes: int) -> None:
-        self._budget.release(self, min(size_bytes, self.held_bytes))
-
-    def close(self) -> None:
-        """Hold nothing; may be called more than once."""
-        self._budget.release(self, self.held_bytes)
-
-
 class MemoryBudget:
-    """Gives memory to answers, by their age."""
+    """Gives memory to answers."""
 
     def __init__(self, policy: MemoryPolicy) -> None:
         self._policy = policy
-        self._numbers = 0
+        self._numbers = count(1)
         self._waiters: list[_Waiter] = []
-        self._large: set[Ticket] = set()
         self.used_bytes = 0
         self._large_used_bytes = 0
 
     def open(self) -> Ticket:
-        """A ticket for an answer; it holds nothing yet."""
-        self._numbers += 1
-        return Ticket(self, self._numbers)
+        """A ticket for an answer, or for a part of one (`Ticket.parts`); it holds nothing yet."""
+        return Ticket(self, PART_OF.get() or Answer(next(self._numbers)))
 
     def take(self, ticket: Ticket, size_bytes: int) -> bool:
-        """Give memory at once, if there is some and nobody older waits for it."""
-        is_small = self._is_small(ticket, size_bytes)
-        is_first = is_small or not any(not self._is_waiting_small(one) for one in self._waiters)
-        if not is_first or not self._fits(ticket, size_bytes):
+        """See `Ticket.take`."""
+        if self._waiters:
+            rank = self._rank(ticket, size_bytes)
+            if any(self._rank(one.ticket, one.size_bytes) < rank for one in self._waiters):
+                return False
+        if not self._fits(ticket, size_bytes):
             return False
-        self.hold(ticket, size_bytes)
+        self.change(ticket, size_bytes)
         return True
 
-    def hold(self, ticket: Ticket, size_bytes: int) -> None:
-        """Count memory, whether there is room or not."""
-        before = ticket.held_bytes
+    def change(self, ticket: Ticket, size_bytes: int) -> None:
+        """Count memory that comes or goes."""
+        before_bytes = self._policy.large_part(ticket.held_bytes)
         ticket.held_bytes += size_bytes
+        large_bytes = self._policy.large_part(ticket.held_bytes) - before_bytes
+        ticket.answer.held_bytes += size_bytes
+        ticket.answer.large_bytes += large_bytes
         self.used_bytes += size_bytes
-        if ticket in self._large:
-            self._large_used_bytes += size_bytes
-        elif ticket.held_bytes > self._policy.small_bytes:
-            self._large.add(ticket)
-            self._large_used_bytes += before + size_bytes
+        self._large_used_bytes += large_bytes
         MEMORY_HELD.set(self.used_bytes)
 
     def release(self, ticket: Ticket, size_bytes: int) -> None:
         """Take memory back, and give it to those who wait."""
-        if not size_bytes:
-            return
-        ticket.held_bytes -= size_bytes
-        self.used_bytes -= size_bytes
-        if ticket in self._large:
-            self._large_used_bytes -= size_bytes
-            if ticket.held_bytes <= self._policy.small_bytes:
-                self._large.remove(ticket)
-                self._large_used_bytes -= ticket.held_bytes
-        MEMORY_HELD.set(self.used_bytes)
-        self._serve()
+        if size_bytes:
+            self.change(ticket, -size_bytes)
+            self._serve()
 
     async def wait(self, ticket: Ticket, size_bytes: int) -> None:
         """See `Ticket.grow`."""
-        if ticket.held_bytes + size_bytes > self._policy.large_bytes:
-            MEMORY_REFUSED.labels("never_fits").inc()
-            raise LimitError(
-                f"the answer needs more memory than the {self._policy.large_bytes} bytes that large "
-                "answers may take together (--limits.memory-in-flight): ask for fewer series, a "
-                "shorter range or a larger step"
-            )
-        waiter = _Waiter(ticket, size_bytes, asyncio.get_running_loop().create_future())
+        if ticket.answer.held_bytes + size_bytes > self._policy.large_bytes:
+            raise self._never()
+        granted = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(next(self._numbers), ticket, size_bytes, granted)
         self._waiters.append(waiter)
-        self._waiters.sort(key=lambda one: one.ticket.number)
         MEMORY_WAITING.inc()
         try:
-            self._break_the_ring()
+            self._serve()
             async with asyncio.timeout(self._policy.max_wait_ms / 1000):
-                await waiter.granted
+                await granted
         except TimeoutError:
+            self._abandon(waiter)
             raise self._refusal("waited_too_long") from None
+        except BaseException:
+            self._abandon(waiter)
+            raise
         finally:
             MEMORY_WAITING.dec()
-            self._drop(waiter)
 
-    def _drop(self, waiter: _Waiter) -> None:
-        """Wait no longer; who waits behind may go on. What was given just now is the ticket's."""
+    def _abandon(self, waiter: _Waiter) -> None:
+        """Wait no longer; what was given at this very moment goes to the next."""
+        granted = waiter.granted
         if waiter in self._waiters:
             self._waiters.remove(waiter)
-            self._serve()
+        elif not granted.cancelled() and granted.exception() is None:
+            self.change(waiter.ticket, -waiter.size_bytes)
+        self._serve()
 
     def _serve(self) -> None:
-        """Give to the oldest first. A large one that must wait lets only small ones pass."""
-        is_blocked = False
-        for waiter in list(self._waiters):
-            if is_blocked and not self._is_waiting_small(waiter):
-                continue
-            if not self._fits(waiter.ticket, waiter.size_bytes):
-                is_blocked = True
-                continue
+        """Give to the first; where one must wait, all behind it do. Then see that one can go on."""
+        if not self._waiters:
+            return
+        while (waiter := self._first()) and self._fits(waiter.ticket, waiter.size_bytes):
             self._waiters.remove(waiter)
-            if not waiter.granted.done():
-                self.hold(waiter.ticket, waiter.size_bytes)
-                waiter.granted.set_result(None)
-        self._break_the_ring()
+            self.change(waiter.ticket, waiter.size_bytes)
+            waiter.granted.set_result(None)
+        self._send_begun_away()
+        while (waiter := self._first()) and self._is_stuck(waiter):
+            self._refuse_for(waiter)
 
-    def _break_the_ring(self) -> None:
-        """When all that hold much wait for more, the youngest of them gives up."""
-        waiting = {waiter.ticket for waiter in self._waiters}
-        if len(self._large) > 1 and self._large <= waiting:
-            youngest = max(self._large, key=lambda ticket: ticket.number)
-            waiter = next(one for one in self._waiters if one.ticket is youngest)
-            self._waiters.remove(waiter)
-            if not waiter.granted.done():
-                waiter.granted.set_exception(self._refusal("ring"))
+    def _first(self) -> _Waiter | None:
+        waiting = self._waiting()
+        return min(waiting, key=self._place) if waiting else None
+
+    def _waiting(self) -> list[_Waiter]:
+        """Those who have not gone; of who was cancelled just now, the task has not run yet."""
+        return [waiter for waiter in self._waiters if not waiter.granted.done()]
+
+    def _place(self, waiter: _Waiter) -> tuple[int, int, int]:
+        return *self._rank(waiter.ticket, waiter.size_bytes), waiter.number
+
+    def _rank(self, ticket: Ticket, size_bytes: int) -> tuple[int, int]:
+        """Small ones, those that hold much, the others; by age."""
+        if self._is_small(ticket, size_bytes):
+            return _SMALL, ticket.answer.number
+        return _LARGE if ticket.answer.large_bytes else _BEGUN, ticket.answer.number
+
+    def _is_stuck(self, first: _Waiter) -> bool:
+        """Whether it would not fit even if all who do not wait let go of everything."""
+        answers = {waiter.ticket.answer for waiter in self._waiting()}
+        held_bytes = sum(answer.held_bytes for answer in answers)
+        large_bytes = sum(answer.large_bytes for answer in answers)
+        return not self._would_fit(first.ticket, first.size_bytes, held_bytes, large_bytes)
+
+    def _refuse_for(self, first: _Waiter) -> None:
+        """The youngest that waits gives way, rather one that holds much; none but the first: it."""
+        others = [w for w in self._waiting() if w.ticket.answer is not first.ticket.answer]
+        holding = [w for w in others if w.ticket.answer.large_bytes] or [
+            w for w in others if w.ticket.answer.held_bytes
+        ]
+        if holding:
+            youngest = max(holding, key=lambda w: (w.ticket.answer.number, w.number))
+            self._refuse(youngest, self._refusal("ring"))
+        else:
+            self._refuse(first, self._never())
+
+    def _send_begun_away(self) -> None:
+        """The youngest of those that would become large, when they are too many."""
+        begun = [w for w in self._waiting() if w.ticket.held_bytes and self._place(w)[0] == _BEGUN]
+        begun.sort(key=self._place)
+        held_bytes = sum(w.ticket.held_bytes for w in begun)
+        while len(begun) > self._policy.most_begun or held_bytes > self._policy.begun_bytes:
+            youngest = begun.pop()
+            held_bytes -= youngest.ticket.held_bytes
+            self._refuse(youngest, self._refusal("too_many_wait"))
+
+    def _refuse(self, waiter: _Waiter, refusal: QueryError) -> None:
+        self._waiters.remove(waiter)
+        waiter.granted.set_exception(refusal)
 
     def _fits(self, ticket: Ticket, size_bytes: int) -> bool:
-        if self.used_bytes + size_bytes > self._policy.total_bytes:
+        return self._would_fit(ticket, size_bytes, self.used_bytes, self._large_used_bytes)
+
+    def _would_fit(
+        self, ticket: Ticket, size_bytes: int, used_bytes: int, large_used_bytes: int
+    ) -> bool:
+        if used_bytes + size_bytes > self._policy.total_bytes:
             return False
         if self._is_small(ticket, size_bytes):
             return True
-        held_bytes = 0 if ticket in self._large else ticket.held_bytes
-        return self._large_used_bytes + held_bytes + size_bytes <= self._policy.large_bytes
+        if not self._policy.large_part(ticket.held_bytes):
+            size_bytes += ticket.held_bytes
+        return large_used_bytes + size_bytes <= self._policy.large_bytes
 
     def _is_small(self, ticket: Ticket, size_bytes: int) -> bool:
         return ticket.held_bytes + size_bytes <= self._policy.small_bytes
 
-    def _is_waiting_small(self, waiter: _Waiter) -> bool:
-        return self._is_small(waiter.ticket, waiter.size_bytes)
+    def _never(self) -> LimitError:
+        MEMORY_REFUSED.labels("never_fits").inc()
+        return LimitError(
+            f"the answer needs more memory than the {self._policy.large_bytes} bytes that large "
+            "answers may take together (--limits.memory-in-flight): ask for fewer series, a "
+            "shorter range or a larger step"
+        )
 
     def _refusal(self, reason: str) -> TooManyRequestsError:
         MEMORY_REFUSED.labels(reason).inc()
@@ -210,8 +244,17 @@ class Uncounted:
 
     held_bytes = 0
 
+    @contextmanager
+    def parts(self) -> Iterator[None]:
+        """Nothing is told apart."""
+        yield
+
     async def grow(self, size_bytes: int) -> None:
         """Always."""
+
+    def take(self, size_bytes: int) -> bool:
+        """Whatever it is."""
+        return size_bytes >= 0
 
     def add(self, size_bytes: int) -> None:
         """Always."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -11,6 +10,7 @@ from proxy.engine.memory import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from proxy.codec.sections import Buffer
     from proxy.model.chunks import ChunkBatch
@@ -28,16 +28,24 @@ Body = bytes | AsyncIterator[bytes] | None
 
 
 class MemoryTicket(Protocol):
-    """What one answer may take of the memory that all answers under way share."""
+    """What an answer, or a part of it, takes of the memory that all answers under way share."""
 
     held_bytes: int
 
+    def parts(self) -> AbstractContextManager[None]:
+        """What is opened in this context, and in tasks that are started in it, is the same answer's."""
+        ...
+
     async def grow(self, size_bytes: int) -> None:
-        """Hold more; waits for it.
+        """Hold more; waits for it. Who is not given it holds what it held before.
 
         Raises:
             TooManyRequestsError, LimitError: there is not as much, in time or ever.
         """
+        ...
+
+    def take(self, size_bytes: int) -> bool:
+        """Hold more, if there is as much at once and nobody goes first."""
         ...
 
     def add(self, size_bytes: int) -> None:

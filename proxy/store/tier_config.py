@@ -13,7 +13,8 @@ MEBIBYTE = 1 << 20
 class TierTls:
     """How a tier's servers are known, and how thanoxy makes itself known to them.
 
-    ca_file: "" trusts the system's CAs. server_name: the name that certificates bear; "": the address's.
+    ca_file: "" trusts the system's CAs. server_name: the name that its certificate
+    bears; "": the address's.
     """
 
     ca_file: str = ""

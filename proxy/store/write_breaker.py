@@ -1,9 +1,9 @@
 """When nothing is written to a tier for a while, as `set_async_circuit_breaker_config` says. Pure.
 
-It counts as the breaker in Thanos does (`pkg/cacheutil/cacheutil.go`): closed, it counts for ten seconds
-and begins anew; of enough writes it opens when so many have failed in a row, or too large a share has.
-After a pause it lets some writes through: one that fails opens it again, and when all of them have gone
-well it closes.
+It counts as the breaker in Thanos does (`pkg/cacheutil/cacheutil.go`): closed, it counts for ten
+seconds and begins anew; of enough writes it opens when so many have failed in a row, or too large a
+share has. After a pause it lets some writes through: one that fails opens it again, and when all of
+them have gone well it closes.
 """
 
 from __future__ import annotations

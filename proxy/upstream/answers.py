@@ -15,6 +15,7 @@ from proxy.errors import (
     BadUpstreamAnswerError,
     LimitError,
     UpstreamAnswerError,
+    UpstreamRefusedError,
     UpstreamUnreachableError,
 )
 from proxy.telemetry.metrics import UPSTREAM_BYTES
@@ -149,6 +150,8 @@ def foreign_errors_mapped() -> Iterator[None]:
     """The one place where the library's errors become ours."""
     try:
         yield
+    except aiohttp.ClientConnectorError as error:
+        raise UpstreamRefusedError(f"the upstream cannot be reached: {error}") from error
     except (aiohttp.ConnectionTimeoutError, aiohttp.ClientOSError) as error:
         raise UpstreamUnreachableError(f"the upstream cannot be reached: {error}") from error
     except TimeoutError as error:

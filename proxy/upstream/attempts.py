@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from proxy.errors import QueryTimeoutError, UpstreamUnreachableError
+from proxy.errors import QueryTimeoutError, UpstreamRefusedError, UpstreamUnreachableError
 from proxy.telemetry.metrics import HEDGES, RETRIES
 from proxy.upstream.latencies import Latencies
 from proxy.upstream.pool import now_ms
@@ -57,8 +57,8 @@ class AttemptPolicy:
 class Attempts:
     """Asks questions of a pool.
 
-    check: asks an address whose connection broke whether it is ready; UpstreamUnreachableError when
-    not. A Thanos Query that has just started answers before it knows its stores.
+    check: asks an address that had refused a connection whether it is ready; UpstreamUnreachableError
+    when not. A Thanos Query that has just started answers before it knows its stores.
     """
 
     def __init__(self, pool: Pool, budget: RetryBudget, policy: AttemptPolicy, check: Check) -> None:
@@ -95,8 +95,7 @@ class Attempts:
                     raise
             else:
                 if not answer.worth_another:
-                    if number > 1:
-                        self._budget.give_back()
+                    self._budget.give_back(number - 1)
                     return answer
                 if number == most or not self._may_repeat():
                     return answer
@@ -164,8 +163,8 @@ class Attempts:
             if candidate.breaker.needs_probe:
                 await self._check(candidate)
             answer = await send(candidate.endpoint)
-        except UpstreamUnreachableError:
-            self._pool.fail(candidate, is_broken=True)
+        except UpstreamUnreachableError as error:
+            self._pool.fail(candidate, is_refused=isinstance(error, UpstreamRefusedError))
             raise
         except QueryTimeoutError:
             self._pool.fail(candidate)

@@ -55,7 +55,7 @@ class Breaker:
     opened: int = 0
     """How often in a row, without a full return in between."""
     needs_probe: bool = False
-    """A connection broke: whoever listens there now may have just started, and know no stores yet."""
+    """It refused a connection: who listens there next has just started, and may know no stores yet."""
     _failures: int = 0
     _ill: float = 0.0
     _answers: int = 0
@@ -92,15 +92,15 @@ class Breaker:
         elif now_ms - self._returned_ms >= self.policy.slow_return_ms:
             self.opened = 0
 
-    def fail(self, now_ms: int, is_broken: bool = False) -> None:
+    def fail(self, now_ms: int, is_refused: bool = False) -> None:
         """It did not answer, or what stands before it had nobody to ask.
 
-        is_broken: the connection could not be opened, or broke.
+        is_refused: no connection could be opened.
         """
         self._trial_runs = False
         self._failures += 1
         self._count_ill(1.0)
-        self.needs_probe = self.needs_probe or (is_broken and self.policy.is_probed)
+        self.needs_probe = self.needs_probe or (is_refused and self.policy.is_probed)
         is_ill = self._answers >= _LEAST_ANSWERS and self._ill > self.policy.most_ill
         is_over = is_ill or self._failures >= self.policy.failures
         if self.state is State.HALF_OPEN or (self.state is State.CLOSED and is_over):

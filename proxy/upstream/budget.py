@@ -30,9 +30,10 @@ class RetryBudget:
         """A request is asked for the first time."""
         self._tokens = min(self._policy.burst, self._tokens + self._policy.share)
 
-    def give_back(self) -> None:
-        """A retry has helped: what ends well is no storm."""
-        self._tokens = min(self._policy.burst, self._tokens + 1)
+    def give_back(self, retries: int) -> None:
+        """Retries have helped: what ends well is no storm."""
+        if retries:
+            self._tokens = min(self._policy.burst, self._tokens + retries)
 
     def take(self, now_ms: int) -> bool:
         """Whether one more may be sent; it is counted then."""

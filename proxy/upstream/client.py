@@ -53,6 +53,7 @@ _BUFFERS_BYTES = 2 * READ_BUFFER_BYTES
 """What a request holds at least: its connection's buffer may fill to twice its size."""
 _MOST_REPORT_BYTES = 16 << 20
 _CHECK_TIMEOUT_S = 1.0
+_CHECKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +269,9 @@ class ThanosClient:
 
     async def _check(self, candidate: Candidate) -> None:
         """See `Attempts`."""
-        status = await self.probe(candidate, _CHECK_TIMEOUT_S)
+        status = 0
+        for _ in range(_CHECKS):
+            status = status or await self.probe(candidate, _CHECK_TIMEOUT_S)
         is_ready = 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.pool.probe(candidate, is_ready)
         if not is_ready:

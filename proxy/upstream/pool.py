@@ -80,9 +80,9 @@ class Pool:
         candidate.judge(slowness, now_ms())
         self._tell(candidate, lambda breaker: breaker.succeed(now_ms()))
 
-    def fail(self, candidate: Candidate, is_broken: bool = False) -> None:
+    def fail(self, candidate: Candidate, is_refused: bool = False) -> None:
         """It did not answer, or what stands before it had nobody to ask; see `Breaker.fail`."""
-        self._tell(candidate, lambda breaker: breaker.fail(now_ms(), is_broken))
+        self._tell(candidate, lambda breaker: breaker.fail(now_ms(), is_refused))
         if candidate.breaker.needs_probe:
             self.news.set()
 

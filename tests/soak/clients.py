@@ -129,10 +129,13 @@ class Clients:
                 self._wrong(request, f"{answer.status}, not an error JSON: {said}")
             return
         struck = self._struck(began_s)
-        self.tally.failed_by_kind.update({kind.name for kind in struck})
+        names = {kind.name for kind in struck}
+        self.tally.failed_by_kind.update(names)
+        if not all(replica.is_ill for replica in self.replicas):
+            self.tally.failed_beside_well.update(names)
         if any(answer.status in kind.statuses for kind in struck):
             return
-        if answer.status == 503 and self._is_stalled(began_s):
+        if answer.status in {502, 503} and self._is_stalled(began_s):
             self.tally.stalled += 1
             return
         names = ", ".join(sorted(kind.name for kind in struck)) or "none"

@@ -101,6 +101,11 @@ class Replica:
             self._sky.strikes.append(Strike(KIND_OF[DROP], self._dropped_s, loop.time()))
 
     @property
+    def is_ill(self) -> bool:
+        """Whether a fault may strike what it is asked, beside its list of stores."""
+        return any(not fault.only_looks for fault in self.faults)
+
+    @property
     def unended(self) -> list[Kind]:
         """The kinds of trouble that requests are meeting now."""
         return [*self._meeting, *([] if self._runner else [KIND_OF[DROP]])]

@@ -59,7 +59,7 @@ def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
             "memo_bytes": 2 << 20,
             "stores_interval_ms": 8,
             "request_timeout_ms": 400,
-            "connect_timeout_ms": 200,
+            "connect_timeout_ms": 1000,
             "retry_backoff_ms": 1,
             "max_retries_per_request": 3,
             "probe_interval_ms": 50,

@@ -143,3 +143,44 @@ def test_whatever_happens_it_may_work_again_when_it_is_ready_and_the_longest_pau
     one.abandon()
     one.probe(is_ready=True, now_ms=now_ms)
     assert one.allows(now_ms + POLICY.most_pause_ms)
+
+
+def test_an_address_that_refused_a_connection_gets_no_work_until_it_says_that_it_is_ready() -> None:
+    one = breaker()
+    one.fail(0, is_refused=True)
+    assert one.state is State.CLOSED
+    assert not one.allows(10**6)
+    one.probe(is_ready=False, now_ms=1)
+    assert not one.allows(10**6)
+    one.probe(is_ready=True, now_ms=2)
+    assert one.allows(2)
+
+
+def test_where_nobody_probes_a_refused_connection_is_a_failure_like_others() -> None:
+    one = Breaker(BreakerPolicy(failures=3, is_probed=False))
+    one.fail(0, is_refused=True)
+    assert one.allows(0)
+
+
+def test_an_address_that_fails_every_second_time_is_opened_too() -> None:
+    one = breaker()
+    for turn in range(40):
+        (one.fail if turn % 2 else one.succeed)(turn)
+        if one.state is State.OPEN:
+            break
+    assert 10 <= turn < 25
+
+
+def test_a_failure_now_and_then_does_not_open_it() -> None:
+    one = breaker()
+    for turn in range(400):
+        (one.succeed if turn % 5 else one.fail)(turn)
+    assert one.state is State.CLOSED
+
+
+def test_one_that_says_that_it_is_not_ready_is_asked_last_of_all() -> None:
+    one = breaker()
+    one.probe(is_ready=False, now_ms=0)
+    assert one.is_last_resort
+    one.probe(is_ready=True, now_ms=0)
+    assert not one.is_last_resort

@@ -42,3 +42,13 @@ def test_a_storm_is_never_multiplied_by_more_than_the_share(asks: list[bool], sh
         else:
             repeated += budget.take(0)
     assert repeated <= 5 + share * asked + 1e-6
+
+
+def test_retries_that_help_cost_nothing() -> None:
+    budget = RetryBudget(BudgetPolicy(share=0.1, burst=2, per_second=0))
+    for _ in range(50):
+        assert budget.take(0)
+        assert budget.take(0)
+        budget.give_back(2)
+    budget.give_back(100)
+    assert [budget.take(0) for _ in range(3)] == [True, True, False], "no more than was saved up"
