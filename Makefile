@@ -38,7 +38,7 @@ demo: $(VENV)/.test ## the proxy in front of a real Thanos with a few days of sa
 # ── judge it ────────────────────────────────────────────────────────────────────────────────
 
 test: $(VENV)/.test ## all tests, against a real Thanos (built once, then kept in the cache folder)
-	$(PY) scripts/real_servers.py thanos prometheus
+	$(PY) scripts/real_servers.py thanos prometheus memcached redis
 	$(PY) -m pytest --cases=$(CASES) $(if $(SEED),--seed=$(SEED)) $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no real server

@@ -1,4 +1,4 @@
-"""argv to settings to a running server."""
+"""argv to settings to a running server, or to several."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 import uvloop
 
 from proxy.allocator import tune_allocator
-from proxy.app import serve
 from proxy.config import SettingError, load_settings
+from proxy.machine import cores
 from proxy.telemetry.log import LOG, configure
+from proxy.worker import is_worker
 
 
 def main() -> int:
@@ -18,8 +19,16 @@ def main() -> int:
     try:
         settings, idle = load_settings(sys.argv[1:], os.environ)
         configure(settings.log_level, settings.log_format)
+        workers = settings.workers or cores()
+        if workers > 1 and not settings.demo and not is_worker():
+            from proxy.supervisor import supervise  # noqa: PLC0415  a worker does not need it
+
+            supervise(settings, sys.argv[1:], workers)
+            return 0
+        from proxy.app import serve  # noqa: PLC0415  the supervisor does not need it
+
         tune_allocator()
-        for line in idle:
+        for line in idle if not is_worker() else ():
             LOG.warning(line)
         uvloop.run(serve(settings))
     except SettingError as error:

@@ -16,19 +16,21 @@ from proxy.api.listener import Listener
 from proxy.api.server import JsonServer
 from proxy.demo.app import start_demo
 from proxy.engine.clock import SystemClock
-from proxy.setting_values import SettingError
+from proxy.setting_values import SettingError, host_and_port
 from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
+from proxy.worker import inherited_socket, is_worker, say_ready
 
 if TYPE_CHECKING:
+    import socket
+
     from proxy.api.routes import Router
     from proxy.engine.ports import Clock
     from proxy.settings import Settings
     from proxy.wiring import Engine
 
-_LAST_PORT = 65_535
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  told apart, not bound to
 
 
@@ -48,8 +50,13 @@ class App:
         await self.parts.aclose()
 
 
-async def start(settings: Settings, clock: Clock | None = None) -> App:
-    """Build and start all parts. `clock`: another than the system's, for tests that move time.
+async def start(
+    settings: Settings, clock: Clock | None = None, listening: socket.socket | None = None
+) -> App:
+    """Build and start all parts.
+
+    clock: another than the system's, for tests that move time. listening: where to accept
+    connections; None: at the address of the settings.
 
     Raises:
         SettingError: an address that cannot be used.
@@ -71,7 +78,7 @@ async def start(settings: Settings, clock: Clock | None = None) -> App:
         parts.push_async_callback(runner.cleanup)
         listener = Listener(_server(runner), access.server_tls)
         parts.push_async_callback(listener.close)
-        url = await _listen(listener, settings.http_address)
+        url = await _listen(listener, settings.http_address, listening)
         if access.certificates:
             url = url.replace("http://", "https://", 1)
         return App(url, ", ".join(urls), engine, ready, access, parts.pop_all())
@@ -97,12 +104,12 @@ def _server(runner: web.ServerRunner) -> web.Server:
     return runner.server
 
 
-async def _listen(listener: Listener, address: str) -> str:
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > _LAST_PORT:
-        raise SettingError(f"--http-address={address}: host:port is expected")
+async def _listen(listener: Listener, address: str, listening: socket.socket | None) -> str:
     try:
-        bound_host, bound_port = await listener.open(host.strip("[]") or None, int(port))
+        if listening is not None:
+            bound_host, bound_port = listener.adopt(listening)
+        else:
+            bound_host, bound_port = await listener.open(*host_and_port(address))
     except OSError as error:
         raise SettingError(f"--http-address={address}: {error.strerror or error}") from error
     shown = "127.0.0.1" if bound_host in _EVERYWHERE else bound_host
@@ -115,10 +122,12 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = await start(settings)
+    app = await start(settings, listening=inherited_socket())
     loop.add_signal_handler(signal.SIGHUP, app.access.watch.reload_now)
     LOG.info("listening", extra={"url": app.url, "upstream": app.upstream_url})
-    _greet(app, settings)
+    if not is_worker():
+        _greet(app, settings)
+    say_ready()
     await stop.wait()
     LOG.info("stopping", extra={"grace_period_ms": settings.http_grace_period_ms})
     await app.close()

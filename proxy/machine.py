@@ -29,6 +29,16 @@ def memory_bytes(root: str = "/") -> int:
     return min(bound for bound in bounds if bound > 0)
 
 
+def cores(root: str = "/") -> int:
+    """The processors that this process may use, by its affinity and its cgroup's quota; at least 1."""
+    allowed = len(os.sched_getaffinity(0))
+    quota = Path(root, "sys/fs/cgroup/cpu.max")
+    words = quota.read_text("ascii").split() if quota.exists() else []
+    if len(words) == 2 and words[0].isdecimal():  # noqa: PLR2004  quota and period, in microseconds
+        allowed = min(allowed, -(-int(words[0]) // int(words[1])))
+    return max(allowed, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryShares:
     """cache_bytes, memo_bytes: of kept data, and of each of two memos. in_flight_bytes: the rest's."""

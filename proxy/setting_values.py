@@ -87,6 +87,18 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", text) if part))
 
 
+def host_and_port(text: str) -> tuple[str | None, int]:
+    """Where to listen; None for all addresses of the machine.
+
+    Raises:
+        SettingError: it is no such address.
+    """
+    host, separator, port = text.rpartition(":")
+    if not separator or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise SettingError(f"--http-address={text}: host:port is expected")
+    return host.strip("[]") or None, int(port)
+
+
 def addresses(text: str) -> tuple[str, ...]:
     """A list of `host:port`; the flag may be given several times."""
     found = names(text)

@@ -4,7 +4,8 @@ Each has a listening socket of its own with SO_REUSEPORT, so the kernel shares c
 them. The sockets belong to the supervisor: connections that wait at one whose process has died wait for
 its successor, and none is lost when a process is replaced.
 
-SIGTERM and SIGINT let all finish, SIGHUP has files read again, SIGUSR2 replaces the processes one by one.
+SIGTERM and SIGINT let all finish, SIGHUP has files read again, SIGUSR2 replaces the processes one by
+one.
 """
 
 from __future__ import annotations
@@ -15,20 +16,22 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prometheus_client import multiprocess
 
+from proxy.setting_values import SettingError, host_and_port
 from proxy.telemetry.log import LOG
+from proxy.telemetry.metrics import METRICS_VARIABLE
+from proxy.worker import COUNT_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SOCKET_VARIABLE = "THANOXY_LISTEN_FD"
-READY_VARIABLE = "THANOXY_READY_FD"
-METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Where prometheus_client adds up the metrics of several processes."""
+    from proxy.settings import Settings
+
 _BACKLOG = 1024
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.1, 5.0
 _LIVED_LONG_S = 10.0
@@ -51,23 +54,21 @@ class Supervisor:
     command: Sequence[str]
     environment: Mapping[str, str]
     workers: list[Worker] = field(default_factory=list)
-    is_stopping: bool = False
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Keep one worker for each socket until a signal says to stop."""
         self.workers = [Worker(listening) for listening in sockets]
         loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, self.stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.tell_all, signal.SIGHUP)
         replacing = asyncio.Event()
         loop.add_signal_handler(signal.SIGUSR2, replacing.set)
         async with asyncio.TaskGroup() as group:
             keeping = [group.create_task(self._keep(worker)) for worker in self.workers]
             replacer = group.create_task(self._replace_when(replacing))
-            await stop.wait()
-            self.is_stopping = True
+            await self.stopping.wait()
             replacer.cancel()
             self.tell_all(signal.SIGTERM)
             await asyncio.wait(keeping)
@@ -80,21 +81,26 @@ class Supervisor:
     async def _keep(self, worker: Worker) -> None:
         """Start a worker again whenever it ends; after quick ends with a growing pause."""
         loop = asyncio.get_running_loop()
-        while not self.is_stopping:
+        while not self.stopping.is_set():
             began_s = loop.time()
-            process = worker.process = await self._start(worker)
-            code = await process.wait()
-            multiprocess.mark_process_dead(process.pid)
-            while worker.process is not process and worker.process is not None:
-                process = worker.process  # it was replaced: the successor is kept now
-                code = await process.wait()
-                multiprocess.mark_process_dead(process.pid)
-            if self.is_stopping:
+            worker.process = await self._start(worker)
+            await self._end_of(worker)
+            if self.stopping.is_set():
                 return
             lived_long = loop.time() - began_s > _LIVED_LONG_S
             worker.quick_ends = 0 if lived_long else worker.quick_ends + 1
-            LOG.error("a worker has ended and is started again", extra={"pid": process.pid, "code": code})
+            LOG.error(
+                "a worker has ended and is started again", extra={"quick_ends": worker.quick_ends}
+            )
             await asyncio.sleep(min(_FIRST_PAUSE_S * 2**worker.quick_ends, _MOST_PAUSE_S))
+
+    async def _end_of(self, worker: Worker) -> None:
+        """Wait until a worker has ended, and no successor has taken its place meanwhile."""
+        ended = None
+        while (process := worker.process) is not ended and process is not None:
+            await process.wait()
+            multiprocess.mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
+            ended = process
 
     async def _replace_when(self, wanted: asyncio.Event) -> None:
         while True:
@@ -138,6 +144,7 @@ def open_sockets(host: str, port: int, count: int) -> list[socket.socket]:
     """
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
+    _claim(family, address)
     sockets: list[socket.socket] = []
     with contextlib.ExitStack() as opened:
         for _ in range(count):
@@ -152,17 +159,12 @@ def open_sockets(host: str, port: int, count: int) -> list[socket.socket]:
     return sockets
 
 
-def say_ready() -> None:
-    """Tell the supervisor that this worker accepts connections, if it waits for that."""
-    if fd := os.environ.pop(READY_VARIABLE, ""):
-        os.write(int(fd), b"ready")
-        os.close(int(fd))
-
-
-def inherited_socket() -> socket.socket | None:
-    """The socket that this worker was given; None for a process that was started by itself."""
-    fd = os.environ.get(SOCKET_VARIABLE, "")
-    return socket.socket(fileno=int(fd)) if fd else None
+def _claim(family: int, address: tuple[object, ...]) -> None:
+    """Fail where somebody else listens: with SO_REUSEPORT both would get a part of the connections."""
+    with socket.socket(family, socket.SOCK_STREAM) as alone:
+        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        alone.bind(address)
+        alone.listen(1)
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:
@@ -189,3 +191,30 @@ def _tell(process: asyncio.subprocess.Process | None, number: signal.Signals) ->
     if process is not None and process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
+
+
+def supervise(settings: Settings, arguments: Sequence[str], count: int) -> None:
+    """Run so many workers until a signal says to stop.
+
+    Raises:
+        SettingError: the address cannot be had.
+    """
+    host, port = host_and_port(settings.http_address)
+    try:
+        sockets = open_sockets(host or "", port, count)
+    except OSError as error:
+        raise SettingError(
+            f"--http-address={settings.http_address}: {error.strerror or error}"
+        ) from error
+    with tempfile.TemporaryDirectory(prefix="thanoxy-") as folder:
+        environment = {
+            **os.environ,
+            METRICS_VARIABLE: folder,
+            COUNT_VARIABLE: str(count),
+        }
+        os.environ[METRICS_VARIABLE] = folder  # `mark_process_dead` looks there
+        shown = f"{sockets[0].getsockname()[0]}:{sockets[0].getsockname()[1]}"
+        LOG.info("supervising", extra={"address": shown, "workers": count})
+        asyncio.run(Supervisor(worker_command(arguments), environment).run(sockets))
+    for one in sockets:
+        one.close()

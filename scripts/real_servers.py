@@ -1,9 +1,10 @@
-"""Builds the real servers that the tests, `make demo` and the benchmarks talk to.
+"""Builds or installs the real servers that the tests, `make demo` and the benchmarks talk to.
 
-Each server comes by name from the Go module proxy, is built once and kept in the user's cache
-folder (XDG), so that a fresh clone finds it there. Nothing but the standard library is needed.
+Most come by name from the Go module proxy, are built once and kept in the user's cache folder (XDG), so
+that a fresh clone finds them there; the cache servers are Debian's. Nothing but the standard library is
+needed.
 
-    python scripts/real_servers.py thanos prometheus
+    python scripts/real_servers.py thanos prometheus memcached redis
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ SERVERS = {
         ROOT / "benchmarks" / "shim.go",
     ),
 }
+
+
+DEBIAN = {"memcached": "memcached", "redis": "redis-server"}
+"""Servers that come as Debian's packages; a package's command has its name."""
 
 
 def cache_home() -> Path:
@@ -198,6 +203,27 @@ def find_go() -> str:
     return str(candidate)
 
 
+def installed(name: str) -> Path:
+    """The path of a server of Debian's; its package is installed where it is missing."""
+    package = DEBIAN[name]
+    if found := shutil.which(package):
+        return Path(found)
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid():
+        raise SystemExit(
+            f"There is no '{package}' here. Install it, or let root run this on Debian or Ubuntu: "
+            f"apt-get install {package}"
+        )
+    say(f"{package}: installed as a package of this system")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = [apt, "install", "-qq", "-y", "--no-install-recommends", package]
+    for command in (install, [apt, "update", "-qq"], install):
+        done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)
+        if found := shutil.which(package):
+            return Path(found)
+    raise SystemExit(f"cannot install {package}: apt-get ended with {done.returncode}")
+
+
 def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
@@ -205,5 +231,8 @@ def say(line: str) -> None:
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ["thanos"]:
+        if name in DEBIAN:
+            sys.stdout.write(f"{installed(name)}\n")
+            continue
         for wanted in SERVERS[name].commands:
             sys.stdout.write(f"{binary(wanted)}\n")

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.metrics import shown_registry
 
 if TYPE_CHECKING:
     from proxy.engine.ports import Forwarder
@@ -25,10 +25,10 @@ async def healthy(_request: web.BaseRequest) -> web.StreamResponse:
 async def metrics(request: web.BaseRequest) -> web.StreamResponse:
     """All metrics, as OpenMetrics where that is asked for."""
     if "application/openmetrics-text" in request.headers.get("Accept", ""):
-        body = generate_openmetrics(REGISTRY)  # type: ignore[no-untyped-call]
+        body = generate_openmetrics(shown_registry())  # type: ignore[no-untyped-call]
         content_type = OPENMETRICS_TYPE
     else:
-        body, content_type = generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+        body, content_type = generate_latest(shown_registry()), CONTENT_TYPE_LATEST
     return web.Response(body=body, headers={"Content-Type": content_type})
 
 

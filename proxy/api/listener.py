@@ -77,6 +77,14 @@ class Listener:
         bound = self._sockets[0].getsockname()
         return bound[0], bound[1]
 
+    def adopt(self, listening: socket.socket) -> tuple[str, int]:
+        """Accept from a socket that somebody else has opened; returns its address."""
+        listening.setblocking(False)
+        self._sockets.append(listening)
+        asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+        bound = listening.getsockname()
+        return bound[0], bound[1]
+
     async def close(self) -> None:
         """Accept no more; connections that are there go on."""
         loop = asyncio.get_running_loop()

@@ -104,7 +104,8 @@ class QueryRangeEndpoint:
         self, request: web.BaseRequest, made: RangeBody, headers: dict[str, str]
     ) -> web.StreamResponse:
         """A large text in groups; they are held only while they are sent."""
-        memory = self.admission.open()
+        with made.memory.parts():
+            memory = self.admission.open()
         try:
             await memory.grow(GROUPS_BYTES)
             matrix = made.answer.matrix

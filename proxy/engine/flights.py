@@ -12,7 +12,7 @@ import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from proxy.engine.deadline import GRACE_S
-from proxy.errors import NotSplittableError, QueryError
+from proxy.errors import NotSplittableError, QueryError, QueryTimeoutError, UpstreamAnswerError
 from proxy.plan.partition import Run, without
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import FLIGHTS
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
 T = TypeVar("T")
+
+
+class OutlivedError(Exception):
+    """Not for clients: the deadline of who started a flight has come, one's own has not. Ask again."""
 
 
 class Flight(Generic[T]):
@@ -89,22 +93,28 @@ class Share(Generic[T]):
         """All that the flight is for; its failure may be that of any part of this."""
         return self._flight.run
 
-    def is_outlived(self, until_s: float) -> bool:
-        """Whether it ended because who started it had less time than until `until_s`, and that is left.
-
-        The upstream is told the deadline, and may say a little early that it has come.
-        """
-        now_s = asyncio.get_running_loop().time()
-        return self._flight.until_s < until_s and self._flight.until_s - GRACE_S <= now_s < until_s
-
     @property
     def has_arrived(self) -> bool:
         """Whether `join` would not wait."""
         return self._flight.has_arrived
 
-    async def result(self) -> T:
-        """Wait for the result, and stay; raises what the fetch raised."""
-        return await self._flight.result()
+    async def result(self, until_s: float = -math.inf) -> T:
+        """Wait for the result, and stay; raises what the fetch raised.
+
+        Raises:
+            OutlivedError: who started it had less time than until `until_s`.
+        """
+        try:
+            return await self._flight.result()
+        except (QueryTimeoutError, UpstreamAnswerError) as error:
+            if self._is_outlived(until_s):
+                raise OutlivedError from error
+            raise
+
+    def _is_outlived(self, until_s: float) -> bool:
+        """The upstream is told the deadline, and may say a little early that it has come."""
+        now_s, ended_s = asyncio.get_running_loop().time(), self._flight.until_s
+        return ended_s - GRACE_S <= now_s < until_s and ended_s < until_s
 
     async def join(self) -> T:
         """Wait for the result, and leave; raises what the fetch raised."""
@@ -138,8 +148,9 @@ class Flights(Generic[T]):
     ) -> list[Share[T]]:
         """Flights that bring every index of `wanted`: those under way, and new ones for the rest.
 
-        `until_s` is the asker's deadline, see `Share.is_outlived`. `keep` is for work that no waiter has to wait for. Until it is done the flight can be joined,
-        so nobody finds neither a flight nor what it has left behind.
+        `until_s` is the asker's deadline, see `OutlivedError`. `keep` is for work that no waiter has
+        to wait for. Until it is done the flight can be joined, so nobody finds neither a flight nor
+        what it has left behind.
         Synchronous, so that nobody can ask for the same steps between look and start. The caller
         must join or leave every share.
         """

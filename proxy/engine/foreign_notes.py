@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.errors import NotSplittableError
 from proxy.plan.notes import hold_for_parts
@@ -11,27 +11,33 @@ from proxy.plan.notes import hold_for_parts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxy.codec.pieces import IndexedMatrix
     from proxy.merge.matrices import JoinedMatrix
     from proxy.model.grid import Grid
+    from proxy.model.matrix import Tail
     from proxy.plan.range_plan import RangePlan
 
 _POSITION = re.compile(r"\(\d+:\d+\)")
 
 
-def refuse_foreign_notes(
-    plan: RangePlan, joined: JoinedMatrix, brought: Sequence[IndexedMatrix]
-) -> None:
+class Source(NamedTuple):
+    """What a fetch was for, and what followed its series."""
+
+    grid: Grid
+    tail: Tail
+
+
+def refuse_foreign_notes(plan: RangePlan, joined: JoinedMatrix, brought: Sequence[Source]) -> None:
     """Notes that may be those of another part of somebody else's window; see `plan.notes`.
+
+    brought: where the parts come from that were fetched.
 
     Raises:
         NotSplittableError: only the whole query has notes that are certain.
     """
     if not joined.tail.notes:
         return
-    foreign = [one for one in brought if not _lies_in(one.grid, plan.grid)]
-    tails = [one.matrix.tail for one in foreign]
-    has_others = not all(hold_for_parts(tail, plan.known.traits) for tail in tails)
+    foreign = [one.tail for one in brought if not _lies_in(one.grid, plan.grid)]
+    has_others = not all(hold_for_parts(tail, plan.known.traits) for tail in foreign)
     is_all_own = not foreign and len(brought) == len(joined.parts)
     if has_others or not (joined.metrics or is_all_own):
         raise NotSplittableError("a warning may be that of another part of the range")

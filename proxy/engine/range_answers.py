@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 from proxy.codec.matrix_text import text_bytes
 from proxy.engine.bodies import LARGE_TEXT_BYTES, assemble
 from proxy.engine.deadline import until_deadline
-from proxy.engine.flights import Flights
+from proxy.engine.flights import Flights, OutlivedError, Share
 from proxy.engine.range_query import Wish
+from proxy.engine.stale import UPSTREAM_FAILS
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from proxy.engine.answer_memo import AnswerMemo, Assembled, Version
     from proxy.engine.ports import Admission, Clock, MemoryTicket, Threads
     from proxy.engine.range_query import RangeAnswer, RangeQueries
+    from proxy.errors import QueryError
     from proxy.model.query import Caller
     from proxy.plan.holes import StoreWatch
     from proxy.plan.range_plan import RangePlan
@@ -39,8 +41,9 @@ MemoKey = tuple[object, ...]
 class RangeBody:
     """What clients get. body: None for one that is too large to be put together before it is sent.
 
-    answer: the matrix, while there is no body; what the cache held of it, and until when it may be given again. memory: what it takes,
-    until it is sent. key, version: under which it may be remembered.
+    answer: the matrix, while there is no body; what the cache held of it, and until when it may be
+    given again. memory: what it takes, until it is sent. key, version: under which it may be
+    remembered. is_collected: by one who sends it.
     """
 
     answer: RangeAnswer
@@ -69,7 +72,7 @@ class RangeAnswers:
         self._clock = clock
         self._memo = memo
         self._watch = watch
-        self._flights: Flights[RangeBody] = Flights(lambda made: made.memory.close())
+        self._flights: Flights[RangeBody] = Flights(_drop)
 
     def remembered(self, plan: RangePlan, wants_gzip: bool) -> Assembled | None:
         """The body as it was sent lately, if it may be sent again."""
@@ -91,6 +94,8 @@ class RangeAnswers:
     ) -> AsyncIterator[RangeBody]:
         """A body that was not remembered; what it takes is held while the context is open.
 
+        Who asks for nothing that is kept is not given stale data either.
+
         Raises:
             NotSplittableError: only the whole query, asked as it came, gives the exact answer.
             QueryError: a fetch failed, or there was no memory.
@@ -98,29 +103,69 @@ class RangeAnswers:
         if refresh:
             self._memo.forget(_memo_key(plan, wants_gzip))
             self._memo.forget(_memo_key(plan, not wants_gzip))
-
-        async def fly(_run: Run) -> RangeBody:
-            return await self._make(plan, caller, wants_gzip, refresh)
-
-        is_own = refresh or plan.key is None
-        flights = Flights[RangeBody](lambda made: made.memory.close()) if is_own else self._flights
-        key = (_memo_key(plan, wants_gzip), plan.query.timeout, plan.known.text)
-        (share,) = flights.cover(key, [_ALL], lambda run: [run], fly)
         try:
-            async with until_deadline(caller):
-                made = await share.result()
-            yield made
+            share = await self._join(plan, caller, wants_gzip, refresh)
+        except UPSTREAM_FAILS as error:
+            if refresh:
+                raise
+            share = self._stale(plan, wants_gzip, error)
+        try:
+            yield await share.result()
         finally:
             share.leave()
 
-    async def _make(
+    async def _join(
         self, plan: RangePlan, caller: Caller, wants_gzip: bool, refresh: bool
+    ) -> Share[RangeBody]:
+        """A seat in a flight that has brought the body, by this caller's deadline."""
+        wish = Wish(as_text=not wants_gzip, refresh=refresh)
+        is_own = refresh or plan.key is None
+        flights = Flights[RangeBody](_drop) if is_own else self._flights
+        key = (_memo_key(plan, wants_gzip), plan.query.timeout, plan.known.text)
+
+        async def fly(_run: Run) -> RangeBody:
+            return await self._make(
+                plan, wants_gzip, lambda memory: self._queries.run(plan, caller, wish, memory)
+            )
+
+        while True:
+            (share,) = flights.cover(key, [_ALL], _in_one, fly, until_s=caller.deadline_s)
+            try:
+                async with until_deadline(caller):
+                    await share.result(caller.deadline_s)
+            except OutlivedError:
+                share.leave()
+            except BaseException:
+                share.leave()
+                raise
+            else:
+                return share
+
+    def _stale(self, plan: RangePlan, wants_gzip: bool, error: QueryError) -> Share[RangeBody]:
+        """A seat in a flight that brings what is kept past its life, or the error."""
+
+        async def fly(_run: Run) -> RangeBody:
+            return await self._make(
+                plan,
+                wants_gzip,
+                lambda memory: self._queries.stale(plan, error, not wants_gzip, memory),
+            )
+
+        key = ("stale", _memo_key(plan, wants_gzip))
+        flights = Flights[RangeBody](_drop) if plan.key is None else self._flights
+        (share,) = flights.cover(key, [_ALL], _in_one, fly)
+        return share
+
+    async def _make(
+        self,
+        plan: RangePlan,
+        wants_gzip: bool,
+        ask: Callable[[MemoryTicket], Awaitable[RangeAnswer]],
     ) -> RangeBody:
         version = self._memo.version(self._watch.version)
         memory = self._admission.open()
         try:
-            wish = Wish(as_text=not wants_gzip, refresh=refresh)
-            answer = await self._queries.run(plan, caller, wish, memory)
+            answer = await ask(memory)
             made = RangeBody(answer, memory, _memo_key(plan, wants_gzip), version)
             if wants_gzip or text_bytes(answer.matrix) <= LARGE_TEXT_BYTES:
                 await self._assemble(made, wants_gzip)
@@ -131,12 +176,12 @@ class RangeAnswers:
 
     async def _assemble(self, made: RangeBody, wants_gzip: bool) -> None:
         """Put the body together; what it was made of is held no longer."""
-        matrix = made.answer.matrix
-        size_bytes, fetched_bytes = text_bytes(matrix), made.memory.held_bytes
-        await made.memory.grow(int(size_bytes * (_GZIP_SHARE if wants_gzip else 1)))
+        matrix, memory = made.answer.matrix, made.memory
+        size_bytes = text_bytes(matrix)
+        await memory.grow(int(size_bytes * (_GZIP_SHARE if wants_gzip else 1)))
         made.body = await self._threads.run(lambda one: assemble(one, wants_gzip), matrix, size_bytes)
         made.answer = made.answer.without_matrix()
-        made.memory.shrink(fetched_bytes)
+        memory.shrink(memory.held_bytes - made.body.length)
         self.remember(made, made.body)
 
     def remember(self, made: RangeBody, body: Assembled) -> None:
@@ -147,9 +192,20 @@ class RangeAnswers:
 
     def collects(self, made: RangeBody, size_bytes: int) -> bool:
         """Whether a text that is sent in groups shall be collected, for `remember`; by one sender."""
-        is_wanted = made.answer.expires_ms > 0 and self._memo.has_room_for(size_bytes)
-        first, made.is_collected = not made.is_collected, made.is_collected or is_wanted
-        return is_wanted and first
+        if made.is_collected or not made.answer.expires_ms:
+            return False
+        if not self._memo.has_room_for(size_bytes) or not made.memory.take(size_bytes):
+            return False
+        made.is_collected = True
+        return True
+
+
+def _in_one(run: Run) -> list[Run]:
+    return [run]
+
+
+def _drop(made: RangeBody) -> None:
+    made.memory.close()
 
 
 def _memo_key(plan: RangePlan, is_gzip: bool) -> MemoKey:

@@ -29,6 +29,11 @@ def stale_note(age_ms: int, error: QueryError, missing: str = "") -> str:
     return f"thanoxy: {error}; this is kept data, up to {_age(age_ms)} old{missing}"
 
 
+def missing(steps: int, of_steps: int) -> str:
+    """The end of the warning, where not all was kept."""
+    return f", and {steps} of {of_steps} steps are missing" if steps else ""
+
+
 def with_warning(tail: Tail, text: str) -> Tail:
     """An answer's tail with one more warning."""
     warnings = (*tail.notes.get("warnings", ()), text)

@@ -6,6 +6,7 @@ import dataclasses
 
 from proxy.setting_values import (
     boolean,
+    count,
     duration_ms,
     level_name,
     log_format,
@@ -51,3 +52,7 @@ class HttpSettings:
     )  # fmt: skip
     log_format: str = setting("log.format", "logfmt", log_format, "logfmt or json")
     log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
+    workers: int = setting(
+        "workers", "1", count,
+        "processes that share the port; 0: as many as the machine or cgroup has cores",
+    )  # fmt: skip

@@ -98,7 +98,7 @@ class RedisTier:
                 pipeline.set(self._config.prefix + entry.name, entry.value, ex=entry.life_s)
             results = await pipeline.execute(raise_on_error=False)
         kept = sum(result is True for result in results)
-        if not kept and results:
+        if not kept:
             raise TierError(f"redis: {results[0]}")
         return kept
 

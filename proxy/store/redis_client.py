@@ -81,8 +81,7 @@ class RedisClients:
         client: Client = self._made()
         try:
             if isinstance(client, RedisCluster):
-                await client.initialize()
-                return client
+                return await client.initialize()
             await client.ping()
             if self._config.master_name or not await _is_clustered(client):
                 return client
@@ -110,7 +109,7 @@ class RedisClients:
 
     def _master(self) -> Redis:
         sentinel = Sentinel([])  # type: ignore[no-untyped-call]
-        none = {"db": 0, "username": None, "password": None}  # sentinels have neither
+        none: dict[str, Any] = {"db": 0, "username": None, "password": None}  # sentinels have neither
         self._sentinels = [self._single(*place, **none) for place in self._places]
         sentinel.sentinels = self._sentinels
         kind = SentinelTlsConnection if self._tls else SentinelManagedConnection

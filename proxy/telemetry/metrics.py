@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+import os
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    multiprocess,
+)
+
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where prometheus_client adds up the metrics of several processes."""
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
+
+
+def shown_registry() -> CollectorRegistry:
+    """What `/metrics` shows: of several processes the sum, written to files by each of them."""
+    if METRICS_VARIABLE not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return together
+
 
 REQUESTS = Counter(
     "thanoxy_http_requests_total",
@@ -37,7 +59,12 @@ REQUEST_DURATION = Histogram(
     ),
     registry=REGISTRY,
 )
-IN_FLIGHT = Gauge("thanoxy_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+IN_FLIGHT = Gauge(
+    "thanoxy_http_requests_in_flight",
+    "Requests being answered.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 SPLITS = Counter(
     "thanoxy_split_queries_total", "Splits of range queries sent upstream.", registry=REGISTRY
 )
@@ -57,12 +84,14 @@ ENDPOINTS = Gauge(
     "Addresses of the upstream: closed (working), half_open (on trial), open (given no work).",
     ["state"],
     registry=REGISTRY,
+    multiprocess_mode="livemax",
 )
 ENDPOINT_IN_FLIGHT = Gauge(
     "thanoxy_upstream_address_requests_in_flight",
     "Requests that an address is working on.",
     ["url"],
     registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
 ENDPOINT_EJECTIONS = Counter(
     "thanoxy_upstream_ejections_total",
@@ -111,7 +140,12 @@ NOT_SERVED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
-CACHE_BYTES = Gauge("thanoxy_cache_bytes", "Memory of kept extents.", registry=REGISTRY)
+CACHE_BYTES = Gauge(
+    "thanoxy_cache_bytes",
+    "Memory of kept extents.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 CACHE_EVICTED = Counter(
     "thanoxy_cache_evicted_extents_total", "Extents evicted to make room.", registry=REGISTRY
 )
@@ -128,6 +162,7 @@ STORES_AWAY = Gauge(
     "thanoxy_upstream_stores_away",
     "Kinds of store that Thanos Query has lost.",
     registry=REGISTRY,
+    multiprocess_mode="livemax",
 )
 READ_QUERIES = Counter(
     "thanoxy_remote_read_queries_total",
@@ -151,15 +186,26 @@ READ_BYTES = Counter(
     "thanoxy_remote_read_sent_bytes_total", "Bytes of answers, as sent.", ["type"], registry=REGISTRY
 )
 QUEUE_WAITING = Gauge(
-    "thanoxy_upstream_queue_length", "Requests that wait for their turn upstream.", registry=REGISTRY
+    "thanoxy_upstream_queue_length",
+    "Requests that wait for their turn upstream.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
 QUEUE_REFUSED = Counter(
     "thanoxy_upstream_queue_refused_total", "Requests that got no turn.", ["reason"], registry=REGISTRY
 )
 MEMORY_HELD = Gauge(
-    "thanoxy_memory_in_flight_bytes", "Memory set aside for answers under way.", registry=REGISTRY
+    "thanoxy_memory_in_flight_bytes",
+    "Memory set aside for answers under way.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
-MEMORY_WAITING = Gauge("thanoxy_memory_waiting", "Requests that wait for memory.", registry=REGISTRY)
+MEMORY_WAITING = Gauge(
+    "thanoxy_memory_waiting",
+    "Requests that wait for memory.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
 MEMORY_REFUSED = Counter(
     "thanoxy_memory_refused_total", "Requests that got no memory.", ["reason"], registry=REGISTRY
 )
@@ -173,6 +219,7 @@ RELOADS = Gauge(
     "Whether the last reading of a file succeeded.",
     ["file"],
     registry=REGISTRY,
+    multiprocess_mode="livemin",
 )
 TENANT_REQUESTS = Counter(
     "thanoxy_tenant_requests_total",
@@ -200,7 +247,11 @@ TIER_BYTES = Counter(
     registry=REGISTRY,
 )
 TIER_QUEUE_BYTES = Gauge(
-    "thanoxy_tier_queue_bytes", "Bytes that wait to be written to a tier.", ["tier"], registry=REGISTRY
+    "thanoxy_tier_queue_bytes",
+    "Bytes that wait to be written to a tier.",
+    ["tier"],
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )
 TIER_EXTENTS = Counter(
     "thanoxy_tier_extents_total",
@@ -214,5 +265,8 @@ TIER_DAMAGED = Counter(
     registry=REGISTRY,
 )
 READS_WAITING = Gauge(
-    "thanoxy_remote_reads_waiting", "Remote reads that wait for their turn.", registry=REGISTRY
+    "thanoxy_remote_reads_waiting",
+    "Remote reads that wait for their turn.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
 )

@@ -102,24 +102,42 @@ async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) 
         UpstreamUnreachableError: it broke off.
         TooManyRequestsError: there is no memory for it.
     """
-    before_bytes = memory.held_bytes
+    body = bytearray()
+    taken = _Taken(memory)
     try:
-        body = await _read(answer, most_bytes, memory)
+        await _read(answer, most_bytes, taken, body)
+        whole = bytes(body)
     except BaseException:
-        memory.shrink(memory.held_bytes - before_bytes)
+        taken.give_back()
         raise
+    finally:
+        body.clear()  # the frames of an error would hold it
     return ReadAnswer(
         answer.status,
         answer.headers,
-        body,
+        whole,
         answer.worth_another,
         "no-store" in answer.header("Cache-Control"),
         answer.header("Content-Type"),
     )
 
 
-async def _read(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) -> bytes:
-    body = bytearray()
+class _Taken:
+    """What one attempt takes on a ticket: another attempt may run at the same time, on the same one."""
+
+    def __init__(self, memory: MemoryTicket) -> None:
+        self._memory = memory
+        self._bytes = 0
+
+    async def grow(self, size_bytes: int) -> None:
+        await self._memory.grow(size_bytes)
+        self._bytes += size_bytes
+
+    def give_back(self) -> None:
+        self._memory.shrink(self._bytes)
+
+
+async def _read(answer: OpenAnswer, most_bytes: int, memory: _Taken, body: bytearray) -> None:
     is_gzip = answer.header("Content-Encoding") == "gzip"
     inflate = isal_zlib.decompressobj(_GZIP_WINDOW_BITS) if is_gzip else None
     async for chunk in answer.chunks():
@@ -135,7 +153,6 @@ async def _read(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) -> by
             )
     if inflate and not inflate.eof:
         raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
-    return bytes(body)
 
 
 def _inflated(inflate: isal_zlib.Decompress, chunk: bytes, most_bytes: int) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.real_servers import SERVERS, RealServer, place_own_source
+from scripts.real_servers import SERVERS, RealServer, installed, place_own_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +54,41 @@ def test_every_command_has_one_server_and_every_source_is_there() -> None:
         if server.own_source is not None:
             assert server.own_source.exists()
             assert server.commands == (server.own_source.stem,)
+
+
+def test_a_server_that_is_there_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda command: f"/somewhere/{command}")
+    monkeypatch.setattr("subprocess.run", lambda *a, **k: pytest.fail("nothing is to be run"))
+    assert str(installed("redis")) == "/somewhere/redis-server"
+
+
+def test_who_may_not_install_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda command: None)
+    with pytest.raises(SystemExit, match="apt-get install memcached"):
+        installed("memcached")
+
+
+def test_what_is_missing_is_installed_also_with_old_lists_of_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = {"apt-get": "/apt-get"}
+    ran = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command[1])
+        if ran == ["install", "update", "install"]:
+            there["memcached"] = "/memcached"
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr("shutil.which", there.get)
+    monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert str(installed("memcached")) == "/memcached"
+
+
+def test_what_cannot_be_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", {"apt-get": "/apt-get"}.get)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("subprocess.run", lambda command, **k: subprocess.CompletedProcess(command, 9))
+    with pytest.raises(SystemExit, match="cannot install memcached: apt-get ended with 9"):
+        installed("memcached")

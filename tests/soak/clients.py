@@ -138,10 +138,9 @@ class Clients:
         if answer.status in {502, 503} and self._is_stalled(began_s):
             self.tally.stalled += 1
             return
-        names = ", ".join(sorted(kind.name for kind in struck)) or "none"
-        self._wrong(
-            request, f"{answer.status} without a fault that explains it: {said}", f"met: {names}"
-        )
+        met = ", ".join(sorted(names)) or "none"
+        what = f"{answer.status} without a fault that explains it: {said}"
+        self._wrong(request, what, f"met: {met}")
 
     def _judge_broken(self, request: Request, error: Exception, began_s: float) -> None:
         """What is passed on as it comes may break off as it came; nothing else may."""

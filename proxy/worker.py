@@ -1,0 +1,33 @@
+"""What a process knows of the supervisor that has started it, if one has."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+SOCKET_VARIABLE = "THANOXY_LISTEN_FD"
+READY_VARIABLE = "THANOXY_READY_FD"
+COUNT_VARIABLE = "THANOXY_WORKER_COUNT"
+
+
+def is_worker() -> bool:
+    """Whether this process is one of several."""
+    return SOCKET_VARIABLE in os.environ
+
+
+def worker_count() -> int:
+    """How many processes share this machine's memory."""
+    return int(os.environ.get(COUNT_VARIABLE, "1"))
+
+
+def inherited_socket() -> socket.socket | None:
+    """The socket that this worker was given; None for a process that was started by itself."""
+    fd = os.environ.get(SOCKET_VARIABLE, "")
+    return socket.socket(fileno=int(fd)) if fd else None
+
+
+def say_ready() -> None:
+    """Tell the supervisor that this worker accepts connections, if it waits for that."""
+    if fd := os.environ.pop(READY_VARIABLE, ""):
+        os.write(int(fd), b"ready")
+        os.close(int(fd))
