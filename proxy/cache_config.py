@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _FLAG = "--query-range.response-cache-config"
 _KINDS = ("IN-MEMORY", "LMDB", "MEMCACHED", "REDIS")
 _LEAST_FILE_BYTES, _DEFAULT_FILE_BYTES = 32 << 20, 1 << 30
-_MOST_WRITERS = 100
+_MOST_WRITERS = 1_000
 _WRITING = ("max_async_concurrency", "max_async_buffer_size", "set_async_circuit_breaker_config")
 _TLS = ("tls_enabled", "tls_config")
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -68,7 +68,7 @@ def read_cache_config(settings: Settings) -> CacheConfig:
     root.only("type", "config", "memory")
     kind = root.text("type").upper()
     if kind not in _KINDS:
-        raise SettingError(f"{root.where}: type {shown(kind)} is not known; {', '.join(_KINDS)} are")
+        raise SettingError(f"{root.where}: type {shown(kind) if kind else "(none)"} is not known; {', '.join(_KINDS)} are")
     config = root.section("config") or Section(f"{root.where}: config", {})
     if kind == "IN-MEMORY":
         if root.has("memory"):
@@ -163,17 +163,18 @@ def _redis(config: Section) -> RedisConfig:
         )
     default = RedisConfig(())
     given = tuple(one.strip() for one in config.text("addr").split(",") if one.strip())
+    prefix, username, password, master_name = (config.text(name) for name in texts)
     made = RedisConfig(
-        addresses=_addresses(config, "addr", given, may_look_up=False),
-        db=config.whole("db") or 0,
+        _addresses(config, "addr", given, may_look_up=False),
+        prefix,
+        username,
+        password,
+        config.whole("db") or 0,
+        master_name,
+        *(config.duration_ms(name) or getattr(default, f"{name}_ms") for name in durations),
+        *(_whole(config, name, getattr(default, name)) for name in numbers),
         writing=_writing(config, concurrency=20),
         tls=_tls(config),
-        **{name: config.text(name) for name in texts},
-        **{name: _whole(config, name, getattr(default, name)) for name in numbers},
-        **{
-            f"{name}_ms": config.duration_ms(name) or getattr(default, f"{name}_ms")
-            for name in durations
-        },
     )
     if made.db and len(made.addresses) > 1 and not made.master_name:
         raise SettingError(f"{config.where}: several addresses are those of a cluster, whose db is 0")
@@ -231,7 +232,7 @@ def _tls(config: Section) -> TierTls | None:
     paths = ("ca_file", "cert_file", "key_file", "server_name")
     section.only(*paths, "insecure_skip_verify", "min_version")
     version = section.values.get("min_version")
-    if version is not None and str(version) not in _VERSIONS:
+    if version not in {None, ""} and str(version) not in _VERSIONS:
         raise SettingError(f"{section.where}: min_version is 1.2 or 1.3; older ones are not safe")
     made = TierTls(
         **{name: section.text(name) for name in paths},
@@ -242,7 +243,7 @@ def _tls(config: Section) -> TierTls | None:
         raise SettingError(f"{section.where} needs cert_file and key_file together")
     if config.flag("tls_enabled", default=False):
         return made
-    if section.values:
+    if made != TierTls():
         raise SettingError(f"{section.where} has no use without tls_enabled: true")
     return None
 

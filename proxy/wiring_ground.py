@@ -12,11 +12,11 @@ from proxy.engine.memory import MemoryBudget, MemoryPolicy
 from proxy.engine.stores_poll import poll_stores
 from proxy.engine.threads import WorkerThreads
 from proxy.machine import MemoryShares, memory_bytes, share_memory
+from proxy.plan.breaker import BreakerPolicy
 from proxy.plan.holes import StoreWatch
 from proxy.telemetry.metrics import DNS_LOOKUPS, QUEUE_WAITING
 from proxy.upstream.addresses import parse_upstream
 from proxy.upstream.attempts import AttemptPolicy
-from proxy.upstream.breaker import BreakerPolicy
 from proxy.upstream.budget import BudgetPolicy
 from proxy.upstream.client import ClientPolicy, ThanosClient
 from proxy.upstream.discovery import Discovery

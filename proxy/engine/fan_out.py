@@ -29,9 +29,17 @@ async def fan_out(
         gate.release()  # not after a failure: what waits must not begin any more
         return result
 
+    tasks: list[asyncio.Task[T]] = []
+    failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(gated(argument)) for argument in arguments]
+            tasks += [group.create_task(gated(argument)) for argument in arguments]
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+        failure = failures.exceptions[0]
+    try:
+        if failure is not None:
+            raise failure
+        return [task.result() for task in tasks]
+    finally:
+        failure = None  # its traceback leads here: what the others brought would stay with it
+        tasks.clear()

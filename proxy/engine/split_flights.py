@@ -178,10 +178,14 @@ async def _result(plan: RangePlan, share: Share[Fetched], caller: Caller) -> Fet
     try:
         return await share.result(caller.deadline_s)
     except (UpstreamAnswerError, LimitError) as error:
+        share.leave()
         grid = plan.grid
         if share.flown.first >= grid.first_index and share.flown.end <= grid.first_index + grid.steps:
             raise
         raise NotSplittableError("an error may be that of another part of the range") from error
+    except BaseException:
+        share.leave()
+        raise
 
 
 def _flight_key(plan: RangePlan) -> tuple[object, ...]:

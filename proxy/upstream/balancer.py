@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from proxy.upstream.breaker import Breaker, BreakerPolicy, State
+from proxy.plan.breaker import Breaker, BreakerPolicy, State
 
 if TYPE_CHECKING:
     import random

@@ -23,6 +23,7 @@ from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import Body, UpstreamAnswer
 from proxy.errors import QueryError, UpstreamUnreachableError
 from proxy.model.query import Caller
+from proxy.plan.breaker import BreakerPolicy
 from proxy.plan.store_views import Look, least_view
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS
 from proxy.upstream.answers import (
@@ -34,7 +35,6 @@ from proxy.upstream.answers import (
     read_whole,
 )
 from proxy.upstream.attempts import AttemptPolicy, Attempts
-from proxy.upstream.breaker import BreakerPolicy
 from proxy.upstream.budget import BudgetPolicy, RetryBudget
 from proxy.upstream.pool import Pool
 

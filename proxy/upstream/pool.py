@@ -6,10 +6,10 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
+from proxy.plan.breaker import Breaker, BreakerPolicy, State
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import ENDPOINT_EJECTIONS, ENDPOINT_IN_FLIGHT, ENDPOINTS
 from proxy.upstream.balancer import Candidate, in_rotation, pick
-from proxy.upstream.breaker import Breaker, BreakerPolicy, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

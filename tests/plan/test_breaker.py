@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.upstream.breaker import Breaker, BreakerPolicy, State
+from proxy.plan.breaker import Breaker, BreakerPolicy, State
 
 POLICY = BreakerPolicy(
     failures=3, failed_probes=2, pause_ms=1_000, most_pause_ms=8_000, slow_return_ms=10_000
