@@ -68,7 +68,7 @@ def read_cache_config(settings: Settings) -> CacheConfig:
     root.only("type", "config", "memory")
     kind = root.text("type").upper()
     if kind not in _KINDS:
-        raise SettingError(f"{root.where}: type {shown(kind) if kind else "(none)"} is not known; {', '.join(_KINDS)} are")
+        raise SettingError(f"{root.where}: type {shown(kind)} is not known; {', '.join(_KINDS)} are")
     config = root.section("config") or Section(f"{root.where}: config", {})
     if kind == "IN-MEMORY":
         if root.has("memory"):
@@ -147,34 +147,35 @@ def _memcached(config: Section) -> MemcachedConfig:
 
 
 def _redis(config: Section) -> RedisConfig:
-    durations = ("dial_timeout", "read_timeout", "write_timeout")
-    numbers = (
-        "max_get_multi_concurrency", "get_multi_batch_size", "max_set_multi_concurrency",
-        "set_multi_batch_size",
-    )  # fmt: skip
-    texts = ("prefix", "username", "password", "master_name")
     config.only(
-        "addr", "db", "cache_size", "expiration", *texts, *durations, *numbers, *_WRITING, *_TLS
-    )
+        "addr", "prefix", "username", "password", "db", "master_name", "dial_timeout", "read_timeout",
+        "write_timeout", "max_get_multi_concurrency", "get_multi_batch_size",
+        "max_set_multi_concurrency", "set_multi_batch_size", "cache_size", "expiration",
+        *_WRITING, *_TLS,
+    )  # fmt: skip
     if _size(config, "cache_size"):
         raise SettingError(
             f"{config.where}: cache_size, the client's own memory of what it has read, is not to be "
             "had: thanoxy's memory stands before Redis; its size is max_size of memory"
         )
-    default = RedisConfig(())
+    usual = RedisConfig(())
     given = tuple(one.strip() for one in config.text("addr").split(",") if one.strip())
-    prefix, username, password, master_name = (config.text(name) for name in texts)
     made = RedisConfig(
         _addresses(config, "addr", given, may_look_up=False),
-        prefix,
-        username,
-        password,
+        config.text("prefix"),
+        config.text("username"),
+        config.text("password"),
         config.whole("db") or 0,
-        master_name,
-        *(config.duration_ms(name) or getattr(default, f"{name}_ms") for name in durations),
-        *(_whole(config, name, getattr(default, name)) for name in numbers),
-        writing=_writing(config, concurrency=20),
-        tls=_tls(config),
+        config.text("master_name"),
+        config.duration_ms("dial_timeout") or usual.dial_timeout_ms,
+        config.duration_ms("read_timeout") or usual.read_timeout_ms,
+        config.duration_ms("write_timeout") or usual.write_timeout_ms,
+        _whole(config, "max_get_multi_concurrency", usual.max_get_multi_concurrency),
+        _whole(config, "get_multi_batch_size", usual.get_multi_batch_size),
+        _whole(config, "max_set_multi_concurrency", usual.max_set_multi_concurrency),
+        _whole(config, "set_multi_batch_size", usual.set_multi_batch_size),
+        _writing(config, concurrency=20),
+        _tls(config),
     )
     if made.db and len(made.addresses) > 1 and not made.master_name:
         raise SettingError(f"{config.where}: several addresses are those of a cluster, whose db is 0")

@@ -217,11 +217,12 @@ def installed(name: str) -> Path:
     say(f"{package}: installed as a package of this system")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = [apt, "install", "-qq", "-y", "--no-install-recommends", package]
+    code = 0
     for command in (install, [apt, "update", "-qq"], install):
-        done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)
+        code = subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
         if found := shutil.which(package):
             return Path(found)
-    raise SystemExit(f"cannot install {package}: apt-get ended with {done.returncode}")
+    raise SystemExit(f"cannot install {package}: apt-get ended with {code}")
 
 
 def say(line: str) -> None:

@@ -206,7 +206,7 @@ def test_an_expiration_bounds_the_life_of_what_is_kept() -> None:
     ("text", "word"),
     [
         ("type: GROUPCACHE", "GROUPCACHE"),
-        ("config: {max_size: 1MB}", "none"),
+        ("config: {max_size: 1MB}", "(empty)"),
         ("type: IN-MEMORY\nconfig: {max_sise: 1MB}", "max_sise"),
         ("type: IN-MEMORY\nconfig: {max_size: lots}", "size"),
         ("type: IN-MEMORY\nconfig: {max_size: [1]}", "size"),

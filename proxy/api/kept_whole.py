@@ -8,7 +8,7 @@ any other, the latter only shared while it is under way.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, raw_path, raw_query, read_form
@@ -18,6 +18,7 @@ from proxy.codec.durations import parse_time_ms
 from proxy.codec.go_json import with_warning
 from proxy.codec.params import encode_form
 from proxy.engine.bodies import compressed, plain
+from proxy.engine.flights import Flights, Share
 from proxy.engine.whole_answers import Wanted
 from proxy.errors import BadUpstreamAnswerError
 from proxy.model.grid import Grid
@@ -27,6 +28,7 @@ from proxy.plan.cache_key import answer_key
 from proxy.plan.expression import understand
 from proxy.plan.freshness import settled_steps
 from proxy.plan.limits import check_question, check_unread_times, check_window
+from proxy.plan.partition import Run
 from proxy.telemetry.metrics import CACHE_ANSWERS
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from proxy.api.callers import Callers
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
+    from proxy.engine.answer_memo import Assembled
     from proxy.engine.ports import Clock, LimitsSource, Upstream, UpstreamAnswer
     from proxy.engine.threads import WorkerThreads
     from proxy.engine.whole_answers import WholeAnswer, WholeAnswers
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 INSTANT_PATH = "/api/v1/query"
 _SUCCESS = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"')
 _LONGEST_END = 16
+_SHARED_BYTES = 1 << 17
+"""Larger answers are compressed once for all who ask for them at the same time."""
+_ALL = Run(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class KeptWholeEndpoint:
     policy: WholePolicy
     callers: Callers
     limits: LimitsSource
+    encoding: Flights[Assembled] = field(default_factory=Flights)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, self.policy.max_body_bytes)
@@ -108,10 +115,27 @@ class KeptWholeEndpoint:
         headers = {**self.respond.headers(), CACHE_HEADER: found.result}
         if found.no_store:
             headers["Cache-Control"] = "no-store"
-        text = with_warning(found.body, found.note) if found.note else found.body
-        encode = compressed if self.respond.may_gzip(request) else plain
-        body = await self.threads.run(encode, text, len(text))
-        return await send(request, body, headers)
+        wants_gzip = self.respond.may_gzip(request)
+        if len(found.body) <= _SHARED_BYTES:
+            return await send(request, _encoded(found, wants_gzip), headers)
+        share = self._encode(found, wants_gzip)
+        try:
+            return await send(request, await share.result(), headers)
+        finally:
+            share.leave()
+
+    def _encode(self, found: WholeAnswer, wants_gzip: bool) -> Share[Assembled]:
+        """A seat in a flight that brings the body as it is sent: one for all who ask for it now."""
+        size_bytes = len(found.body)
+
+        async def fly(_run: Run) -> Assembled:
+            if wants_gzip:
+                await found.memory.grow(size_bytes // 2)
+            return await self.threads.run(lambda one: _encoded(one, wants_gzip), found, size_bytes)
+
+        key = (id(found.body), wants_gzip, found.note)  # the flight keeps the body where it is
+        (share,) = self.encoding.cover(key, [_ALL], lambda run: [run], fly)
+        return share
 
     def _question(
         self, request: web.BaseRequest, form: Form, caller: Caller
@@ -148,6 +172,11 @@ class KeptWholeEndpoint:
         younger_than_ms = self.clock.wall_ms() - self.policy.freshness_ms
         settled = settled_steps(Grid(time_ms, 1000, 1), expression.traits, younger_than_ms)
         return self.policy.instant_life_ms if settled else 0
+
+
+def _encoded(found: WholeAnswer, wants_gzip: bool) -> Assembled:
+    text = with_warning(found.body, found.note) if found.note else found.body
+    return compressed(text) if wants_gzip else plain(text)
 
 
 def _checked(answer: UpstreamAnswer) -> UpstreamAnswer:

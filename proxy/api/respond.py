@@ -10,20 +10,15 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
-from proxy.codec.deflate import gzip_chunks, gzip_text
 from proxy.codec.go_json import error_body
-from proxy.codec.gzip_body import gzip_body
 from proxy.codec.matrix_text import (
     body_length,
-    body_text,
     group_text,
     series_groups,
-    text_bytes,
 )
 from proxy.engine.answer_memo import Assembled
-from proxy.engine.bodies import GROUP_BYTES
+from proxy.engine.bodies import CHUNK_BYTES, GROUP_BYTES
 from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
-from proxy.model.piece import Piece, SeriesList
 
 if TYPE_CHECKING:
     import asyncio
@@ -101,15 +96,24 @@ async def send(
     """Send a body with its exact Content-Length, waiting for the client where it is slow."""
     if answer.is_gzip:
         headers["Content-Encoding"] = "gzip"
-    if len(answer.chunks) == 1:
-        return web.Response(body=answer.chunks[0], headers=headers)
+    if answer.length <= CHUNK_BYTES:
+        return web.Response(body=b"".join(answer.chunks), headers=headers)
     response = web.StreamResponse(headers=headers)
     response.content_length = answer.length
     await response.prepare(request)
     for chunk in answer.chunks:
-        await response.write(chunk)
+        for piece in _in_pieces(chunk):
+            await response.write(piece)
     await response.write_eof()
     return response
+
+
+def _in_pieces(chunk: bytes) -> Iterable[bytes | memoryview]:
+    """What is written at once is copied for each client that is slow."""
+    if len(chunk) <= 2 * CHUNK_BYTES:
+        return (chunk,)
+    view = memoryview(chunk)
+    return (view[at : at + CHUNK_BYTES] for at in range(0, len(view), CHUNK_BYTES))
 
 
 @dataclass(slots=True)

@@ -37,7 +37,10 @@ def error_body(error_type: str, message: str) -> bytes:
 
 
 def with_warning(body: bytes, text: str) -> bytes:
-    """An answer with one more warning; written anew."""
+    """An answer with one more warning; written anew only where it has some already."""
+    end = body.rstrip()
+    if b'"warnings"' not in body and end.endswith(b"}"):
+        return b"".join((memoryview(end)[:-1], b',"warnings":[', message_text(text).encode(), b"]}"))
     answer = orjson.loads(body)
     answer["warnings"] = [*(answer.get("warnings") or ()), text]
     return orjson.dumps(answer)

@@ -63,10 +63,13 @@ class AnswerMemo(Generic[T]):
         self._answers.move_to_end(key)
         return answer
 
-    def get_stale(self, key: Hashable, now_ms: int) -> tuple[T, int] | None:
-        """An answer whose time may be over, for at most `stale_ms`, and its age (ms)."""
+    def get_stale(self, key: Hashable, version: Version, now_ms: int) -> tuple[T, int] | None:
+        """An answer whose time may be over, for at most `stale_ms`, and its age (ms).
+
+        Not of another version: what has changed since may be that it is known to lack data.
+        """
         found = self._answers.get(key)
-        if found is None or now_ms >= found[1] + self._stale_ms:
+        if found is None or version != found[2] or now_ms >= found[1] + self._stale_ms:
             return None
         return found[0], now_ms - found[4]
 

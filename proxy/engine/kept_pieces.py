@@ -7,8 +7,9 @@ millisecond) have in common: the rules of when a piece may serve, and of which p
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from proxy.model.extent import AnyPiece, Extent, ExtentId, Kept
 from proxy.plan.freshness import KeepPolicy, life_ms
@@ -17,14 +18,16 @@ from proxy.plan.purge import Purge, matches
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, ExtentStore, Threads
+    from proxy.engine.shared_extents import SharedExtents
     from proxy.model.grid import Grid
     from proxy.plan.cache_key import CacheKey
 
 P = TypeVar("P", bound=AnyPiece)
+Put = Callable[[ExtentId, Extent[Any]], bool]
 
 _MOST_PIECES = 8
 """An extent of more pieces than this has them joined."""
@@ -71,6 +74,7 @@ class KeptPieces(Generic[P]):
         threads: Threads,
         background: Background,
         keeping: Keeping[P],
+        shared: SharedExtents | None = None,
     ) -> None:
         self._store = store
         self._watch = watch
@@ -78,6 +82,7 @@ class KeptPieces(Generic[P]):
         self._threads = threads
         self._background = background
         self._keeping = keeping
+        self._shared = shared
         self._purged_ms = -1
 
     def between(
@@ -96,6 +101,31 @@ class KeptPieces(Generic[P]):
                 until_ms = self.serves_until_ms(kept) or self._stale_until_ms(kept, stale_ms)
                 if until_ms:
                     yield kept, until_ms
+
+    async def load(self, key: CacheKey, first: int, end: int) -> bool:
+        """Bring into memory what a tier has of these steps; whether that was anything."""
+        if self._shared is None:
+            return False
+        size = self._keeping.extent_steps
+        numbers = range(first // size, (end - 1) // size + 1)
+        found = False
+        for extent in await self._shared.load(key, list(numbers)):
+            for kept in extent.kept:
+                found |= self._take_in(key, extent.metric_names, cast("Kept[P]", kept))
+        return found
+
+    def _take_in(self, key: CacheKey, names: frozenset[str] | None, kept: Kept[P]) -> bool:
+        """Put a piece of another process in its place, unless less would be held then."""
+        held = self._extent(key, ExtentId(key.name, kept.first_index // self._keeping.extent_steps))
+        others = [o for o in held.kept if _overlap(o, kept) and self.serves_until_ms(o)] if held else []
+        is_more = all(
+            kept.first_index <= o.first_index and o.end_index <= kept.end_index for o in others
+        )
+        if not is_more or any(o.began_ms >= kept.began_ms for o in others):
+            return False
+        own = dataclasses.replace(kept, piece=self._keeping.share(kept.piece))
+        self._put(key, names, own, self._store.adopt)
+        return True
 
     def _stale_until_ms(self, kept: Kept[P], stale_ms: int) -> int:
         """Until when a piece whose life is over may serve; never one that is known to lack data."""
@@ -156,7 +186,9 @@ class KeptPieces(Generic[P]):
             return None
         return cast("Extent[P]", extent)  # a key names the kind of piece that it is for
 
-    def _put(self, key: CacheKey, names: frozenset[str] | None, new: Kept[P]) -> None:
+    def _put(
+        self, key: CacheKey, names: frozenset[str] | None, new: Kept[P], put: Put | None = None
+    ) -> None:
         extent_id = ExtentId(key.name, new.first_index // self._keeping.extent_steps)
         held = self._extent(key, extent_id)
         others = [other for other in held.kept if self.serves_until_ms(other)] if held else []
@@ -166,7 +198,7 @@ class KeptPieces(Generic[P]):
         kept = [other for other in others if not _overlap(other, new)]
         kept = sorted([*kept, new], key=lambda one: one.first_index)
         extent = Extent(key.full, names, tuple(kept))
-        if self._store.put(extent_id, extent) and self._is_scattered(extent):
+        if (put or self._store.put)(extent_id, extent) and self._is_scattered(extent):
             self._background.spawn(self._join(extent_id, extent))
 
     def _is_scattered(self, extent: Extent[P]) -> bool:

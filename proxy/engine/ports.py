@@ -177,6 +177,10 @@ class ExtentStore(Protocol):
         """Keep an extent in place of what was there; False when it is not kept."""
         ...
 
+    def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
+        """As `put`, for what a tier behind this store has given: it is not told to it again."""
+        ...
+
     def remove_where(self, matches: Callable[[ExtentId, Extent[AnyPiece]], bool]) -> int:
         """Remove what matches; how many extents that were."""
         ...

@@ -130,7 +130,7 @@ class RangeQueries:
             NotSplittableError: only the whole query, asked as it came, gives the exact answer.
             QueryError: a fetch failed; the others are given up.
         """
-        hits = [] if wish.refresh else self._cache.lookup(plan)
+        hits = [] if wish.refresh else await self._cache.held(plan)
         gaps = coalesced(gaps_between(plan.grid.steps, [hit.run for hit in hits]))
         hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
         _count_steps(plan, hits)

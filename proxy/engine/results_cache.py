@@ -13,7 +13,7 @@ from proxy.engine.kept_pieces import Aged, Fetched, Keeping, KeptPieces, indices
 from proxy.model.query import first_value
 from proxy.plan.freshness import KeepPolicy, reads_span, settled_steps
 from proxy.plan.notes import hold_for_parts
-from proxy.plan.partition import Run
+from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED, STEPS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, ExtentStore, Threads
+    from proxy.engine.shared_extents import SharedExtents
     from proxy.model.extent import Kept
     from proxy.model.piece import Piece
     from proxy.plan.holes import StoreWatch
@@ -68,6 +69,7 @@ class ResultsCache:
         threads: Threads,
         policy: KeepPolicy,
         background: Background,
+        shared: SharedExtents | None = None,
     ) -> None:
         keeping = Keeping(
             policy.extent_steps,
@@ -76,10 +78,26 @@ class ResultsCache:
             lambda piece: piece.floats.text_bytes,
             policy,
         )
-        self._pieces = KeptPieces(store, watch, clock, threads, background, keeping)
+        self._pieces = KeptPieces(store, watch, clock, threads, background, keeping, shared)
         self._store = store
         self._threads = threads
         self._policy = policy
+        self._clock = clock
+        self._is_shared = shared is not None
+
+    async def held(self, plan: RangePlan) -> list[Hit]:
+        """As `lookup`; what memory lacks and may have been kept is looked for in the tier behind it."""
+        hits = self.lookup(plan)
+        if plan.key is None or not self._is_shared:
+            return hits
+        younger_than_ms = self._clock.wall_ms() - self._policy.freshness_ms
+        settled = settled_steps(plan.grid, plan.known.traits, younger_than_ms)
+        gaps = gaps_between(settled, [hit.run for hit in hits if hit.run.first < settled])
+        first_index = plan.grid.first_index
+        found = False
+        for gap in coalesced(gaps):
+            found |= await self._pieces.load(plan.key, first_index + gap.first, first_index + gap.end)
+        return self.lookup(plan) if found else hits
 
     def lookup(self, plan: RangePlan, stale_ms: int = 0) -> list[Hit]:
         """What is held of the plan's grid and may be served, in time order, without overlap.

@@ -7,23 +7,23 @@ as it came, so that the client's is the same.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.engine.deadline import until_deadline
-from proxy.engine.flights import Flights, Share
+from proxy.engine.flights import Flights, OutlivedError, Share
 from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import UpstreamAnswer
 from proxy.engine.stale import UPSTREAM_FAILS, stale_note
-from proxy.plan.cache_key import CacheKey
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import NOT_KEPT, STALE_ANSWERS
 
 if TYPE_CHECKING:
+    from proxy.plan.cache_key import CacheKey
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from proxy.engine.answer_memo import AnswerMemo, Version
-    from proxy.engine.ports import Clock
+    from proxy.engine.ports import Clock, MemoryTicket
     from proxy.errors import QueryError
     from proxy.model.query import Caller
     from proxy.plan.holes import StoreWatch
@@ -34,13 +34,17 @@ _ALL = Run(0, 1)
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An answer and where it came from: `hit`, `miss`, or `stale` with a note that says how old."""
+    """An answer and where it came from: `hit`, `miss`, or `stale` with a note that says how old.
+
+    memory: what is set aside for it, and takes on what is made of it.
+    """
 
     body: bytes
     content_type: str
     no_store: bool
     result: str
     note: str = ""
+    memory: MemoryTicket = UNCOUNTED
 
 
 class Wanted(NamedTuple):
@@ -89,40 +93,63 @@ class WholeAnswers:
             yield _whole(known, "hit")
             return
 
+        found, leave = await self._found(wanted, caller)
+        try:
+            yield found
+        finally:
+            leave()
+
+    async def _found(self, wanted: Wanted, caller: Caller) -> tuple[WholeAnswer, Callable[[], None]]:
+        """What a flight brings, or what was remembered before; and to be called when it is sent."""
+        try:
+            share = await self._join(wanted, caller)
+        except UPSTREAM_FAILS as error:
+            return self._stale(wanted, error), _nothing_to_leave
+        return _whole(await share.result(), "miss"), share.leave
+
+    async def _join(self, wanted: Wanted, caller: Caller) -> Share[UpstreamAnswer]:
+        """A seat in a flight that has brought the answer, by this caller's deadline."""
+
         async def fly(_run: Run) -> UpstreamAnswer:
             version = self._version
             answer = await wanted.fetch()
+            answer.memory.shrink(answer.memory.held_bytes - len(answer.body))
             self._remember(wanted.key, version, answer, wanted.life_ms)
             return answer
 
         flights = Flights[UpstreamAnswer](_drop) if wanted.refresh else self._flights
-        (share,) = flights.cover(wanted.key.full, [_ALL], lambda run: [run], fly)
-        try:
-            yield await self._brought(share, wanted.key, caller)
-        finally:
-            share.leave()
-
-    async def _brought(
-        self, share: Share[UpstreamAnswer], key: CacheKey, caller: Caller
-    ) -> WholeAnswer:
-        """What a flight brings; when the upstream fails, what was remembered before."""
-        try:
-            async with until_deadline(caller):
-                return _whole(await share.result(), "miss")
-        except UPSTREAM_FAILS as error:
-            stale = self._stale(key, error)
-            if stale is None:
+        while True:
+            (share,) = flights.cover(
+                wanted.key.full, [_ALL], lambda run: [run], fly, until_s=caller.deadline_s
+            )
+            try:
+                async with until_deadline(caller):
+                    await share.result(caller.deadline_s)
+            except OutlivedError:
+                share.leave()
+            except BaseException:
+                share.leave()
                 raise
-            return stale
+            else:
+                return share
 
-    def _stale(self, key: CacheKey, error: QueryError) -> WholeAnswer | None:
+    def _stale(self, wanted: Wanted, error: QueryError) -> WholeAnswer:
+        """What was remembered before.
+
+        Raises:
+            QueryError: `error`, where nothing is, or was not to be used.
+        """
         now_ms = self._clock.monotonic_ms()
-        found = self._memo.get_stale(key.full, now_ms)
+        found = None
+        if not wanted.refresh:
+            found = self._memo.get_stale(wanted.key.full, self._version, now_ms)
         if found is None:
-            return None
+            raise error
         answer, age_ms = found
         STALE_ANSWERS.inc()
-        return dataclasses.replace(_whole(answer, "stale"), no_store=True, note=stale_note(age_ms, error))
+        return dataclasses.replace(
+            _whole(answer, "stale"), no_store=True, note=stale_note(age_ms, error)
+        )
 
     @property
     def _version(self) -> Version:
@@ -143,8 +170,12 @@ class WholeAnswers:
             self._memo.put(key.full, version, now_ms, now_ms + life_ms, kept, len(answer.body))
 
 
+def _nothing_to_leave() -> None:
+    """A remembered answer is held by nobody."""
+
+
 def _whole(answer: UpstreamAnswer, result: str) -> WholeAnswer:
-    return WholeAnswer(answer.body, answer.content_type, answer.no_store, result)
+    return WholeAnswer(answer.body, answer.content_type, answer.no_store, result, memory=answer.memory)
 
 
 def _drop(answer: UpstreamAnswer) -> None:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 _MOST_UNDER_WAY = 200
 """Of what is no longer waited for, too."""
 _LOOK_AGAIN_S = 0.1
+_PATIENCE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class GuardedTier:
             return {}
         until_s = _now_s() + self._policy.timeout_s
         values: dict[str, Buffer] = {}
-        found, trouble = await self._attempt(self._raw.get_many(names), "read", until_s)
+        found, trouble = await self._attempt(self._get(names, until_s), "read", until_s)
         if found is not None:
             values, trouble = await self._completed(found, until_s)
         gets = TIER_GETS.labels
@@ -104,6 +105,10 @@ class GuardedTier:
         gets(self._raw.name, trouble or "miss").inc(len(names) - len(values))
         TIER_BYTES.labels(self._raw.name, "read").inc(sum(map(len, values.values())))
         return values
+
+    async def _get(self, names: Sequence[str], until_s: float) -> dict[str, bytes]:
+        """A tier of several servers gives up those that do not answer before it is given up itself."""
+        return await self._raw.get_many(names, _PATIENCE * (until_s - _now_s()))
 
     async def _completed(
         self, found: dict[str, bytes], until_s: float
@@ -113,7 +118,7 @@ class GuardedTier:
         parts: dict[str, bytes] | None = None
         trouble = ""
         if wanted:
-            parts, trouble = await self._attempt(self._raw.get_many(wanted), "read", until_s)
+            parts, trouble = await self._attempt(self._get(wanted, until_s), "read", until_s)
         values = {name: joined(name, value, parts or {}) for name, value in found.items()}
         return {name: value for name, value in values.items() if value is not None}, trouble
 

@@ -61,11 +61,9 @@ class LmdbTier:
         except (TierError, TimeoutError) as error:
             reason = str(error) or "it takes long"
             extra = {"folder": self._config.directory, "err": reason}
-            LOG.warning(
-                "the cache on disk cannot be opened yet", extra=extra
-            )
+            LOG.warning("the cache on disk cannot be opened yet", extra=extra)
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
+    async def get_many(self, names: Sequence[str], _within_s: float, /) -> dict[str, bytes]:
         file = self._file
         if file is None:
             raise TierError("the cache on disk is not open")

@@ -28,8 +28,6 @@ PORT = 11_211
 _ITEM_OVERHEAD_BYTES = 512
 """The name and what memcached notes beside a value count for its limit, too."""
 _LARGEST_BYTES = 1 << 30
-_READ_WAIT_S = 0.015
-"""How long one server may take where another has answered: less than the guard waits for all."""
 _BREAKER = BreakerPolicy(pause_ms=500, most_pause_ms=5_000, slow_return_ms=0)
 _FAILURES = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 
@@ -127,14 +125,14 @@ class MemcachedTier:
         await self._lookups.first()
         self._tasks.add(self._spawn(self._lookups.run()))
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
+    async def get_many(self, names: Sequence[str], within_s: float, /) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         work = [
             (server, batch)
             for server, own in self._shared_out(names).items()
             for batch in batches(own, self._config.max_get_multi_batch_size)
         ]
-        for part in await self._all(self._get, work, _READ_WAIT_S):
+        for part in await self._all(self._get, work, within_s):
             found.update(part)
         return found
 

@@ -67,6 +67,10 @@ class MemoryStore:
         CACHE_BYTES.set(self.used_bytes)
         return True
 
+    def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
+        """As `put`: there is nothing behind this store."""
+        return self.put(extent_id, extent)
+
     def remove(self, extent_id: ExtentId) -> None:
         found = self._extents.pop(extent_id, None)
         if found is not None:

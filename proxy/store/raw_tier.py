@@ -35,8 +35,8 @@ class RawTier(Protocol):
         """Get ready, as far as that can be done now; never raises."""
         ...
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
-        """What is there under some names, as far as it can be had."""
+    async def get_many(self, names: Sequence[str], within_s: float, /) -> dict[str, bytes]:
+        """What is there under some names; of several servers, what is had in so much time."""
         ...
 
     async def put_many(self, entries: Sequence[Entry]) -> int:

@@ -49,7 +49,7 @@ class RedisTier:
         with contextlib.suppress(TierError):  # whoever asks next is told
             await self._connected()
 
-    async def get_many(self, names: Sequence[str]) -> dict[str, bytes]:
+    async def get_many(self, names: Sequence[str], _within_s: float, /) -> dict[str, bytes]:
         client = await self._connected()
         work = list(batches(names, self._config.get_multi_batch_size))
         found: dict[str, bytes] = {}

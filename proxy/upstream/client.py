@@ -143,11 +143,12 @@ class ThanosClient:
         memory = self._admission.open()
         try:
             answer = await self._read(question, caller, kind, memory)
-            if answer.status != HTTPStatus.OK:
-                raise answer_error(answer)
         except BaseException:
             memory.close()
             raise
+        if answer.status != HTTPStatus.OK:
+            memory.close()
+            raise answer_error(answer)
         return UpstreamAnswer(answer.body, answer.no_store, answer.content_type, memory)
 
     async def _read(

@@ -166,7 +166,7 @@ class Cached:
         self.asked_whole = 0
         if not is_watched:
             self.watch.no_such_endpoint()
-        at_work = threads or NoThreads()
+        at_work = self.threads = threads or NoThreads()
         self.cache = ResultsCache(self.store, self.watch, self.clock, at_work, policy, self.background)
         split = SplitPolicy(interval_ms, 1000, keep=True)
         self.queries = RangeQueries(

@@ -48,9 +48,7 @@ class CacheServer:
     def start(self) -> None:
         log = (self._folder / f"server-{self.port}.log").open("ab")
         with log:
-            self._process = subprocess.Popen(
-                self._command, cwd=self._folder, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log)
         give_up_s = time.monotonic() + _START_S
         while True:
             with contextlib.suppress(OSError), socket.create_connection((ADDRESS, self.port), 1):
@@ -133,8 +131,7 @@ def join_cluster(nodes: list[CacheServer]) -> None:
     give_up_s = time.monotonic() + _START_S
     wanted = f"cluster_known_nodes:{len(nodes)}".encode()
     while not all(
-        b"cluster_state:ok" in (told := node.say("CLUSTER INFO")) and wanted in told
-        for node in nodes
+        b"cluster_state:ok" in (told := node.say("CLUSTER INFO")) and wanted in told for node in nodes
     ):
         if time.monotonic() > give_up_s:
             raise RuntimeError("the nodes have not become a cluster")

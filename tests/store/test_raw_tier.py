@@ -10,7 +10,7 @@ import pytest
 
 from proxy.store.guarded import GuardedTier, GuardPolicy
 from proxy.store.raw_tier import Entry
-from tests.store.tiers import KINDS, config_of, opened
+from tests.store.tiers import KINDS, config_of, opened, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,48 +35,52 @@ async def tier(config: TierConfig) -> AsyncIterator[RawTier]:
         yield made
 
 
+async def get(tier: RawTier, names: list[str]) -> dict[str, bytes]:
+    return await tier.get_many(names, 5.0)
+
+
 def entry(name: str, value: bytes = b"value", life_s: int = LONG_S) -> Entry:
     return Entry(name, value, life_s)
 
 
 async def test_what_is_put_is_got_and_the_rest_is_missing(tier: RawTier) -> None:
     assert await tier.put_many([entry("a", b"1"), entry("b", b"2")]) == 2
-    assert await tier.get_many(["a", "gone", "b"]) == {"a": b"1", "b": b"2"}
-    assert await tier.get_many(["gone"]) == {}
+    assert await get(tier, ["a", "gone", "b"]) == {"a": b"1", "b": b"2"}
+    assert await get(tier, ["gone"]) == {}
 
 
 async def test_a_later_value_takes_the_place_of_an_earlier_one(tier: RawTier) -> None:
     await tier.put_many([entry("again", b"first" * 1000)])
     await tier.put_many([entry("again", b"second")])
-    assert await tier.get_many(["again"]) == {"again": b"second"}
+    assert await get(tier, ["again"]) == {"again": b"second"}
 
 
 async def test_a_name_is_added_only_once(tier: RawTier) -> None:
     assert await tier.add(entry("lease", b"mine"))
     assert not await tier.add(entry("lease", b"theirs"))
-    assert await tier.get_many(["lease"]) == {"lease": b"mine"}
+    assert await get(tier, ["lease"]) == {"lease": b"mine"}
 
 
 async def test_what_is_removed_is_gone_and_may_be_added(tier: RawTier) -> None:
     await tier.put_many([entry("removed")])
     await tier.remove("removed")
     await tier.remove("never-there")
-    assert await tier.get_many(["removed"]) == {}
+    assert await get(tier, ["removed"]) == {}
     assert await tier.add(entry("removed"))
 
 
 async def test_a_value_is_gone_when_its_life_is_over(tier: RawTier) -> None:
     await tier.put_many([entry("short", life_s=1), entry("long")])
-    assert set(await tier.get_many(["short", "long"])) == {"short", "long"}
+    assert set(await get(tier, ["short", "long"])) == {"short", "long"}
     await asyncio.sleep(2.1)
-    assert set(await tier.get_many(["short", "long"])) == {"long"}
+    assert set(await get(tier, ["short", "long"])) == {"long"}
     assert await tier.add(entry("short"))
 
 
 @pytest.mark.parametrize("days", [29, 31, 400])
 async def test_a_life_may_be_longer_than_a_month(tier: RawTier, days: int) -> None:
     await tier.put_many([entry(f"{days}-days", life_s=days * 86_400)])
-    assert await tier.get_many([f"{days}-days"])
+    assert await get(tier, [f"{days}-days"])
 
 
 @pytest.mark.parametrize(
@@ -87,20 +91,20 @@ async def test_a_life_may_be_longer_than_a_month(tier: RawTier, days: int) -> No
 async def test_any_bytes_come_back_as_they_were(tier: RawTier, value: bytes) -> None:
     value = value[: tier.max_value_bytes]
     await tier.put_many([entry("bytes", value)])
-    assert await tier.get_many(["bytes"]) == {"bytes": value}
+    assert await get(tier, ["bytes"]) == {"bytes": value}
 
 
 async def test_the_largest_value_that_it_takes_is_taken(tier: RawTier) -> None:
     value = random.Random(1).randbytes(tier.max_value_bytes)
     assert await tier.put_many([entry("n" * 200, value)]) == 1
-    assert await tier.get_many(["n" * 200]) == {"n" * 200: value}
+    assert await get(tier, ["n" * 200]) == {"n" * 200: value}
 
 
 async def test_a_thousand_names_are_put_and_got_at_once(tier: RawTier) -> None:
     entries = [entry(f"many-{n}", b"%d" % n * 200) for n in range(1000)]
     assert await tier.put_many(entries) == 1000
     names = [f"many-{n}" for n in range(0, 2000, 2)]
-    found = await tier.get_many(names)
+    found = await get(tier, names)
     assert found == {f"many-{n}": b"%d" % n * 200 for n in range(0, 1000, 2)}
 
 
@@ -112,7 +116,7 @@ async def test_reads_that_were_given_up_do_not_mix_up_later_ones(tier: RawTier) 
     async def read(n: int) -> None:
         try:
             async with asyncio.timeout(chance.random() * 0.004):
-                found = await tier.get_many([f"own-{n}"])
+                found = await get(tier, [f"own-{n}"])
         except TimeoutError:
             return
         assert found == {f"own-{n}": b"%d " % n * 20_000}
@@ -122,7 +126,7 @@ async def test_reads_that_were_given_up_do_not_mix_up_later_ones(tier: RawTier) 
             for n in range(10):
                 group.create_task(read(n))
     for n in range(10):
-        assert await tier.get_many([f"own-{n}"]) == {f"own-{n}": b"%d " % n * 20_000}
+        assert await get(tier, [f"own-{n}"]) == {f"own-{n}": b"%d " % n * 20_000}
 
 
 async def test_large_values_go_through_the_guard_in_parts(config: TierConfig) -> None:
@@ -132,8 +136,6 @@ async def test_large_values_go_through_the_guard_in_parts(config: TierConfig) ->
         value = random.Random(2).randbytes(3 * 1024 * 1024 + 5)
         assert guarded.put("large", value, LONG_S)
         assert guarded.put("small", b"small", LONG_S)
-        async with asyncio.timeout(10):
-            while len(found := await guarded.get_many(["large", "small", "gone"])) < 2:
-                await asyncio.sleep(0.01)
+        found = await until(lambda: guarded.get_many(["large", "small", "gone"]), 2)
         assert {name: bytes(one) for name, one in found.items()} == {"large": value, "small": b"small"}
         await guarded.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from contextlib import asynccontextmanager
@@ -13,9 +14,10 @@ from proxy.store.tier_config import LmdbConfig, MemcachedConfig, RedisConfig, Ti
 from tests.store.cache_servers import join_cluster, memcached, redis, redis_cluster
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
+    from proxy.codec.sections import Buffer
     from proxy.store.raw_tier import RawTier
     from proxy.store.tier_config import TierConfig
 
@@ -28,10 +30,12 @@ class Names:
         self.records: dict[str, list[tuple[str, int]] | OSError] = {}
 
     async def addresses(self, host: str) -> list[str]:
-        return _said(self.hosts.get(host, OSError(f"{host}: no such name")))
+        found: list[str] = _said(self.hosts.get(host, OSError(f"{host}: no such name")))
+        return found
 
     async def targets(self, name: str) -> Sequence[tuple[str, int]]:
-        return _said(self.records.get(name, OSError(f"{name}: no such name")))
+        found: list[tuple[str, int]] = _said(self.records.get(name, OSError("no such name")))
+        return found
 
 
 def _said(answer: Any) -> Any:
@@ -65,6 +69,18 @@ async def opened(config: TierConfig, names: Names | None = None) -> AsyncIterato
         yield tier
     finally:
         await tier.close()
+
+
+async def until(
+    read: Callable[[], Awaitable[dict[str, Buffer]]], count: int, timeout_s: float = 10.0
+) -> dict[str, Buffer]:
+    """Read until so many values are found."""
+    async with asyncio.timeout(timeout_s):
+        found = await read()
+        while len(found) < count:
+            await asyncio.sleep(0.02)
+            found = await read()
+    return found
 
 
 KINDS = ("lmdb", "memcached", "memcached-3", "redis", "redis-cluster")
