@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.api.forms import CacheControl, cache_control, read_form
-from proxy.api.respond import GROUPS_BYTES, LargeText, send
-from proxy.codec.matrix_text import text_bytes
+from proxy.api.respond import LargeText, send
 from proxy.codec.params import parse_range_query
 from proxy.errors import NotSplittableError
 from proxy.plan.blocked import Question
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from proxy.api.forms import RequestForm
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
+    from proxy.engine.group_texts import GroupTexts
     from proxy.engine.ports import Admission, LimitsSource
     from proxy.engine.range_answers import RangeAnswers, RangeBody
     from proxy.engine.range_query import RangeAnswer, RangeQueries
@@ -96,27 +96,24 @@ class QueryRangeEndpoint:
             headers[CACHE_HEADER] = _held(made.answer, plan)
             if made.answer.no_store:
                 headers["Cache-Control"] = "no-store"
-            if made.body is not None:
-                return await send(request, made.body, headers)
-            return await self._send_text(request, made, headers)
+            if made.texts is not None:
+                return await self._send_text(request, made, made.texts, headers)
+            return await send(request, made.body, headers)
 
     async def _send_text(
-        self, request: web.BaseRequest, made: RangeBody, headers: dict[str, str]
+        self,
+        request: web.BaseRequest,
+        made: RangeBody,
+        texts: GroupTexts,
+        headers: dict[str, str],
     ) -> web.StreamResponse:
         """A large text in groups; they are held only while they are sent."""
-        with made.memory.parts():
-            memory = self.admission.open()
-        try:
-            await memory.grow(GROUPS_BYTES)
-            matrix = made.answer.matrix
-            keep = self.answers.collects(made, text_bytes(matrix))
-            large = LargeText(matrix, keep)
-            response = await large.send(request, headers, self.threads)
-            if large.sent is not None:
-                self.answers.remember(made, large.sent)
-            return response
-        finally:
-            memory.close()
+        await texts.reserve()
+        large = LargeText(texts, self.answers.collects(made, texts.length))
+        response = await large.send(request, headers)
+        if large.sent is not None:
+            self.answers.remember(made, large.sent)
+        return response
 
 
 def bypass(reason: str) -> dict[str, str]:

@@ -17,19 +17,16 @@ from proxy.codec.matrix_text import (
     series_groups,
 )
 from proxy.engine.answer_memo import Assembled
-from proxy.engine.bodies import CHUNK_BYTES, GROUP_BYTES
+from proxy.engine.bodies import CHUNK_BYTES
 from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncGenerator, Iterable
 
-    from proxy.engine.threads import WorkerThreads
+    from proxy.engine.group_texts import GroupTexts
     from proxy.merge.matrices import JoinedMatrix
 
-_GROUPS_AHEAD = 3
-GROUPS_BYTES = (_GROUPS_AHEAD + 1) * GROUP_BYTES
-"""What a large text takes while it is sent."""
 _WEIGHS_NOTHING = frozenset(("q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"))
 
 CORS = {
@@ -123,40 +120,23 @@ class LargeText:
     keep: hold on to the texts that are sent; `sent` has them when all of them are.
     """
 
-    joined: JoinedMatrix
+    texts: GroupTexts
     keep: bool
     sent: Assembled | None = None
 
-    async def send(
-        self, request: web.BaseRequest, headers: dict[str, str], threads: WorkerThreads
-    ) -> web.StreamResponse:
+    async def send(self, request: web.BaseRequest, headers: dict[str, str]) -> web.StreamResponse:
         """Groups of series are made in threads, ahead of the sending."""
         response = web.StreamResponse(headers=headers)
-        length = response.content_length = body_length(self.joined)
+        length = response.content_length = self.texts.length
         await response.prepare(request)
         kept: list[bytes] = []
-        async with aclosing(_texts(self.joined, threads)) as texts:
+        async with aclosing(self.texts.read()) as texts:
             async for text in texts:
-                await response.write(text)
+                for piece in _in_pieces(text):
+                    await response.write(piece)
                 if self.keep:
                     kept.append(text)
         await response.write_eof()
         if self.keep:
             self.sent = Assembled(tuple(kept), length, is_gzip=False)
         return response
-
-
-async def _texts(joined: JoinedMatrix, threads: WorkerThreads) -> AsyncGenerator[bytes]:
-    """The groups' texts in order, a few of them under way."""
-    waiting: deque[asyncio.Future[bytes]] = deque()
-    groups = series_groups(joined, GROUP_BYTES)
-    try:
-        for group in groups:
-            waiting.append(threads.start(lambda g: group_text(joined, g), group))
-            if len(waiting) > _GROUPS_AHEAD:
-                yield await waiting.popleft()
-        while waiting:
-            yield await waiting.popleft()
-    finally:
-        for future in waiting:
-            future.cancel()

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.codec.matrix_text import text_bytes
+from proxy.engine.answer_memo import Assembled
 from proxy.engine.bodies import LARGE_TEXT_BYTES, assemble
 from proxy.engine.deadline import until_deadline
 from proxy.engine.flights import Flights, OutlivedError, Share
+from proxy.engine.group_texts import GroupTexts
 from proxy.engine.range_query import Wish
 from proxy.engine.stale import UPSTREAM_FAILS
 from proxy.plan.partition import Run
@@ -22,10 +24,11 @@ from proxy.telemetry.metrics import STEPS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from proxy.engine.answer_memo import AnswerMemo, Assembled, Version
+    from proxy.engine.answer_memo import AnswerMemo, Version
     from proxy.engine.ports import Admission, Clock, MemoryTicket, Threads
     from proxy.engine.range_query import RangeAnswer, RangeQueries
     from proxy.errors import QueryError
+    from proxy.merge.matrices import JoinedMatrix
     from proxy.model.query import Caller
     from proxy.plan.holes import StoreWatch
     from proxy.plan.range_plan import RangePlan
@@ -37,20 +40,24 @@ _GZIP_SHARE = 0.5
 MemoKey = tuple[object, ...]
 
 
+_NO_BODY = Assembled((), 0, is_gzip=False)
+
+
 @dataclass(slots=True)
 class RangeBody:
-    """What clients get. body: None for one that is too large to be put together before it is sent.
+    """What clients get: `body`, or `texts` where it is too large to be put together before it is sent.
 
-    answer: the matrix, while there is no body; what the cache held of it, and until when it may be
-    given again. memory: what it takes, until it is sent. key, version: under which it may be
-    remembered. is_collected: by one who sends it.
+    answer: without its matrix; what the cache held of it, and until when it may be given again.
+    memory: what it takes, until it is sent. key, version: under which it may be remembered.
+    is_collected: by one who sends it.
     """
 
     answer: RangeAnswer
     memory: MemoryTicket
     key: MemoKey
     version: Version
-    body: Assembled | None = None
+    body: Assembled = _NO_BODY
+    texts: GroupTexts | None = None
     is_collected: bool = False
 
 
@@ -166,21 +173,21 @@ class RangeAnswers:
         memory = self._admission.open()
         try:
             answer = await ask(memory)
-            made = RangeBody(answer, memory, _memo_key(plan, wants_gzip), version)
+            made = RangeBody(answer.without_matrix(), memory, _memo_key(plan, wants_gzip), version)
             if wants_gzip or text_bytes(answer.matrix) <= LARGE_TEXT_BYTES:
-                await self._assemble(made, wants_gzip)
+                await self._assemble(made, answer.matrix, wants_gzip)
+            else:
+                made.texts = GroupTexts(answer.matrix, self._threads, memory)
         except BaseException:
             memory.close()
             raise
         return made
 
-    async def _assemble(self, made: RangeBody, wants_gzip: bool) -> None:
+    async def _assemble(self, made: RangeBody, matrix: JoinedMatrix, wants_gzip: bool) -> None:
         """Put the body together; what it was made of is held no longer."""
-        matrix, memory = made.answer.matrix, made.memory
-        size_bytes = text_bytes(matrix)
+        memory, size_bytes = made.memory, text_bytes(matrix)
         await memory.grow(int(size_bytes * (_GZIP_SHARE if wants_gzip else 1)))
         made.body = await self._threads.run(lambda one: assemble(one, wants_gzip), matrix, size_bytes)
-        made.answer = made.answer.without_matrix()
         memory.shrink(memory.held_bytes - made.body.length)
         self.remember(made, made.body)
 

@@ -20,12 +20,13 @@ from proxy.plan.partition import Run
 from proxy.telemetry.metrics import NOT_KEPT, STALE_ANSWERS
 
 if TYPE_CHECKING:
-    from proxy.plan.cache_key import CacheKey
     from collections.abc import AsyncIterator, Awaitable, Callable
+
     from proxy.engine.answer_memo import AnswerMemo, Version
     from proxy.engine.ports import Clock, MemoryTicket
     from proxy.errors import QueryError
     from proxy.model.query import Caller
+    from proxy.plan.cache_key import CacheKey
     from proxy.plan.holes import StoreWatch
 
 _ALL = Run(0, 1)

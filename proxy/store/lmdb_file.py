@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _ABOUT = struct.Struct("<QQ")
 _PAGE_BYTES = 4096
-_KEPT_SHARE = 0.85
-"""Of the bound: the rest is for pages in a row, and for those that are being replaced."""
+_FREE_SHARE, _LEAST_FREE_BYTES = 0.1, 12 << 20
+"""Of the bound: for pages in a row, and for those that were given up by the last two writes."""
 _ROOM_SHARE = 0.05
 """How much more than needed is removed when room is made, so that this is not done all the time."""
-_TRIES = 4
+_TRIES = 6
 _REMOVED_AT_ONCE = 256
 _COARSE_S = 60
 """An entry used again within this time keeps its place: reads shall not become writes."""
@@ -90,17 +90,18 @@ class LmdbFile:
     def write(self, entries: Sequence[LmdbEntry], used: Iterable[str], now_s: int) -> None:
         """Keep entries and note which were used; the least recently used go to make room."""
         size_bytes = sum(_pages_bytes(len(entry.value)) for entry in entries)
-        over_bytes = self.used_bytes() + size_bytes - int(self._max_bytes * _KEPT_SHARE)
+        free_bytes = max(int(self._max_bytes * _FREE_SHARE), _LEAST_FREE_BYTES)
+        over_bytes = self.used_bytes() + size_bytes + free_bytes - self._max_bytes
         if over_bytes > 0:
             self._make_room(over_bytes)
-        for tries_left in reversed(range(_TRIES)):
+        for attempt in range(_TRIES):
             try:
                 self._write(entries, used, now_s)
             except lmdb.MapFullError:
-                if not tries_left:
+                if attempt == _TRIES - 1:
                     raise
                 self._env.reader_check()  # one that was killed may hold on to pages
-                self._make_room(2 * size_bytes)
+                self._make_room(size_bytes << attempt)
             else:
                 return
 

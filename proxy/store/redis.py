@@ -107,12 +107,17 @@ class RedisTier:
             return self._client
         others_try = self._connecting.locked()
         async with self._connecting:
-            if self._client is None and others_try:
-                raise TierError("redis: there is no connection")
-            if self._client is None:
-                async with self._asking(self._config.dial_timeout_ms):
-                    self._client = await self._clients.connected()
+            if others_try:
+                return self._known()
+            async with self._asking(self._config.dial_timeout_ms):
+                self._client = await self._clients.connected()
             return self._client
+
+    def _known(self) -> Client:
+        """The client that another has made, or has tried to make."""
+        if self._client is None:
+            raise TierError("redis: there is no connection")
+        return self._client
 
     @contextlib.asynccontextmanager
     async def _asking(self, timeout_ms: int) -> AsyncIterator[None]:
