@@ -209,21 +209,36 @@ def session() -> aiohttp.ClientSession:
     )
 
 
+def _ask_all(answers: Queue[list[Asked]], urls: list[str], gzip: bool) -> None:
+    """All at once, in a process of its own: the small queries' times are not to be those of a client."""
+
+    async def ask_all() -> list[Asked]:
+        async with session() as client:
+            return await asyncio.gather(*(ask(client, url, gzip) for url in urls))
+
+    answers.put(uvloop.run(ask_all()))
+
+
 async def flood(
     proxy: LimitedProxy, paths: list[str], gzip: bool, pause_s: float = _PAUSE_S
 ) -> Seen:
     """All paths at once, and small queries until the last of them is answered."""
     seen = Seen()
-    async with session() as large, session() as small:
-        asking = [asyncio.ensure_future(ask(large, proxy.url + path, gzip)) for path in paths]
-        everything = asyncio.ensure_future(asyncio.gather(*asking))
+    spawn = multiprocessing.get_context("spawn")
+    answers: Queue[list[Asked]] = spawn.Queue()
+    urls = [proxy.url + path for path in paths]
+    clients = spawn.Process(target=_ask_all, args=(answers, urls, gzip), daemon=True)
+    clients.start()
+    large = asyncio.ensure_future(asyncio.to_thread(answers.get, timeout=600))
+    async with session() as small:
         for number in _numbers():
             path = generated_path(_SMALL_SERIES, f"small{number}", _SMALL_STEPS, 60)
             seen.small.append(await ask(small, proxy.url + path, gzip=True))
-            if everything.done():
+            if large.done():
                 break
             await asyncio.sleep(pause_s)
-        seen.large = await everything
+    seen.large = await large
+    clients.join(10)
     assert proxy.process.returncode is None, "the proxy is gone"
     seen.peak_rss_bytes, seen.peak_address_bytes = proxy.peaks()
     return seen

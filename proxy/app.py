@@ -94,6 +94,7 @@ def _runner(settings: Settings, router: Router, access: Access) -> web.ServerRun
         max_line_size=settings.max_header_bytes,
         max_field_size=settings.max_header_bytes,
         keepalive_timeout=75,
+        headers=access.headers,
     )
     grace_s = settings.http_grace_period_ms / 1000
     return web.ServerRunner(server, access_log=None, shutdown_timeout=grace_s)

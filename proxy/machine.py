@@ -6,8 +6,18 @@ import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_CGROUP_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CGROUPS = (
+    ("0", "sys/fs/cgroup", "memory.max"),
+    ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+)
+"""How the memory's hierarchy is called in `/proc/self/cgroup` (version 2, version 1), and its files."""
+_LATER_MAPPED_BYTES = 80 << 20
+"""Address space that threads will reserve and not use: an arena of the allocator, and their stacks."""
 _BARE_BYTES = 160 << 20
 """What the process takes by itself, with some room."""
 _LEAST_IN_FLIGHT_BYTES = 64 << 20
@@ -16,16 +26,14 @@ _MOST_CACHE_BYTES = 512 << 20
 
 def memory_bytes(root: str = "/") -> int:
     """The memory that this process may have: the smallest of the machine, its cgroup, its limits."""
-    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in _CGROUP_FILES:
-        path = Path(root, file.lstrip("/"))
-        text = path.read_text("ascii").strip() if path.exists() else "max"
-        if text.isdecimal():  # not "max"
-            bounds.append(int(text))
-    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+    bounds = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_cgroup_bounds(root)]
+    for kind, unused_bytes in (
+        (resource.RLIMIT_AS, _mapped_and_unused(root)),
+        (resource.RLIMIT_DATA, 0),
+    ):
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY:
-            bounds.append(soft)
+            bounds.append(max(soft - unused_bytes, 1))
     return min(bound for bound in bounds if bound > 0)
 
 
@@ -37,6 +45,36 @@ def cores(root: str = "/") -> int:
     if len(words) == 2 and words[0].isdecimal():  # noqa: PLR2004  quota and period, in microseconds
         allowed = min(allowed, -(-int(words[0]) // int(words[1])))
     return max(allowed, 1)
+
+
+def _cgroup_bounds(root: str) -> Iterator[int]:
+    """Of this process's group and of all above it, as far as they can be seen from here."""
+    groups = {name: "" for name, _, _ in _CGROUPS}
+    for line in _text(Path(root, "proc/self/cgroup")).splitlines():
+        number, names, path = line.split(":", 2)
+        groups.update(dict.fromkeys((number, *names.split(",")), path))
+    for name, mounted, file in _CGROUPS:
+        folder = Path(root, mounted)
+        parts = Path(groups[name].lstrip("/")).parts
+        for depth in range(len(parts) + 1):
+            text = _text(folder.joinpath(*parts[:depth], file))
+            if text.isdecimal():  # not "max"
+                yield int(text)
+
+
+def _mapped_and_unused(root: str) -> int:
+    """Address space that counts against its limit and is no memory: code, reserves, arenas."""
+    pages = _text(Path(root, "proc/self/statm")).split()
+    mapped, resident = map(int, pages[:2]) if len(pages) > 1 else (0, 0)
+    return (mapped - resident) * os.sysconf("SC_PAGE_SIZE") + _LATER_MAPPED_BYTES
+
+
+def _text(path: Path) -> str:
+    """What a small file says; "" where there is none that may be read."""
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

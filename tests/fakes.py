@@ -22,6 +22,8 @@ from proxy.model.grid import Grid
 from tests.bodies import SeriesPoints, body_of
 
 if TYPE_CHECKING:
+    import ssl
+
     from proxy.model.query import Caller
     from proxy.plan.store_views import Look
 
@@ -232,7 +234,7 @@ class FakeUpstream:
 
 
 @asynccontextmanager
-async def fake_upstream() -> AsyncIterator[FakeUpstream]:
+async def fake_upstream(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeUpstream]:
     """A running `FakeUpstream` on a free port of 127.0.0.1."""
     upstream = FakeUpstream()
     server = web.Server(
@@ -245,8 +247,8 @@ async def fake_upstream() -> AsyncIterator[FakeUpstream]:
     )
     runner = web.ServerRunner(server, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    upstream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    upstream.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     upstream.open_connections = lambda: len(server.connections)
     try:
         yield upstream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,21 +10,14 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from proxy.codec.go_json import error_body
-from proxy.codec.matrix_text import (
-    body_length,
-    group_text,
-    series_groups,
-)
 from proxy.engine.answer_memo import Assembled
 from proxy.engine.bodies import CHUNK_BYTES
 from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import Iterable
 
     from proxy.engine.group_texts import GroupTexts
-    from proxy.merge.matrices import JoinedMatrix
 
 _WEIGHS_NOTHING = frozenset(("q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"))
 

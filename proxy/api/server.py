@@ -15,6 +15,7 @@ from aiohttp import StreamReader, web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from proxy.api.client_limits import ClientLimits
+from proxy.api.extra_headers import request_factory
 from proxy.api.sending import StallWatch
 from proxy.api.shapes import refusal
 from proxy.codec.go_json import error_body
@@ -195,7 +196,10 @@ def _sentence(message: str | None) -> str:
 
 
 class JsonServer(web.Server):
-    """Makes a `JsonRequestHandler` for every connection. `admitted`: how many there are."""
+    """Makes a `JsonRequestHandler` for every connection. `admitted`: how many there are.
+
+    headers: added to every answer.
+    """
 
     def __init__(
         self,
@@ -203,9 +207,14 @@ class JsonServer(web.Server):
         *,
         handler_cancellation: bool,
         limits: ClientLimits | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
         **options: Any,
     ) -> None:
-        super().__init__(self._answer, handler_cancellation=handler_cancellation)
+        super().__init__(
+            self._answer,
+            request_factory=request_factory(headers),
+            handler_cancellation=handler_cancellation,
+        )
         self._handler = handler
         self.limits = limits or ClientLimits()
         self.admitted = 0

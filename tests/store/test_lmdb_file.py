@@ -1,0 +1,160 @@
+"""What is kept in the file, how much of it, and what becomes of it when a process is killed."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import lmdb
+import pytest
+
+from proxy.store.lmdb_file import LmdbEntry, LmdbFile
+from proxy.store.lmdb_open import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_BYTES = 32 << 20
+LATER_S = 10**9
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[LmdbFile]:
+    made = LmdbFile(tmp_path, MAX_BYTES)
+    yield made
+    made.close()
+
+
+def entry(name: str, value: bytes = b"value", expires_s: int = LATER_S) -> LmdbEntry:
+    return LmdbEntry(name, value, expires_s)
+
+
+def data_bytes(folder: Path) -> int:
+    return (folder / FORMAT / "data.mdb").stat().st_size
+
+
+def test_what_is_kept_is_there_until_it_expires(file: LmdbFile) -> None:
+    file.write([entry("a", b"1", expires_s=100), entry("b", b"2", expires_s=101)], [], 50)
+    assert file.get(["a", "b", "c"], 99) == {"a": b"1", "b": b"2"}
+    assert file.get(["a", "b"], 100) == {"b": b"2"}
+
+
+def test_a_name_can_be_added_when_it_is_free_or_expired(file: LmdbFile) -> None:
+    assert file.add("lease", b"mine", 100, 50)
+    assert not file.add("lease", b"theirs", 200, 99)
+    assert file.add("lease", b"theirs", 200, 100)
+    assert file.get(["lease"], 100) == {"lease": b"theirs"}
+
+
+def test_what_is_removed_takes_no_room(file: LmdbFile) -> None:
+    before = file.used_bytes()
+    file.write([entry("a", bytes(1_000_000))], [], 0)
+    assert file.used_bytes() > before + 1_000_000
+    file.remove("a")
+    file.remove("a")
+    assert file.get(["a"], 0) == {}
+    assert file.used_bytes() <= before
+
+
+def test_writing_a_name_again_leaves_nothing_of_the_earlier_value(file: LmdbFile) -> None:
+    for second in range(50):
+        file.write([entry("a", bytes(500_000))], [], second)
+    assert file.used_bytes() < 600_000
+
+
+@pytest.mark.parametrize(
+    ("least_bytes", "most_bytes"),
+    [(1_000, 1_000_000), (100_000, 100_000), (100, 5_000), (900_000, 1_048_576)],
+)
+def test_the_file_never_outgrows_its_bound_while_ten_times_as_much_is_written(
+    file: LmdbFile, tmp_path: Path, least_bytes: int, most_bytes: int
+) -> None:
+    chance = random.Random(1)
+    material = chance.randbytes(most_bytes)
+    written_bytes, second, name = 0, 0, ""
+    while written_bytes < 10 * MAX_BYTES:
+        batch, batch_bytes = [], 0
+        while batch_bytes < 4 << 20:
+            name = f"{chance.getrandbits(160):040x}"
+            batch.append(entry(name, material[: chance.randint(least_bytes, most_bytes)]))
+            batch_bytes += len(batch[-1].value)
+        file.write(batch, [], second)
+        assert file.get([one.name for one in batch], 0).keys() == {one.name for one in batch}
+        written_bytes += batch_bytes
+        second += 1
+    assert data_bytes(tmp_path) <= MAX_BYTES
+    assert file.used_bytes() > MAX_BYTES * 0.4
+
+
+def test_the_least_recently_used_go_first(file: LmdbFile) -> None:
+    value = bytes(100_000)
+    for number in range(100):
+        file.write([entry(f"old-{number}", value)], [], number)
+    file.write([], ["old-3", "old-7", "never there"], 1_000)
+    for number in range(150):
+        file.write([entry(f"new-{number}", value)], [], 2_000 + number)
+    old = file.get([f"old-{number}" for number in range(100)], 0)
+    assert {"old-3", "old-7"} <= old.keys()
+    assert "old-4" not in old
+    assert "old-8" not in old
+    assert len(file.get([f"new-{number}" for number in range(150)], 0)) > 100
+
+
+def test_a_use_soon_after_the_last_one_is_not_noted(file: LmdbFile) -> None:
+    value = bytes(100_000)
+    for number in range(100):
+        file.write([entry(f"old-{number}", value)], [], 100 + number // 10)
+    file.write([], ["old-0"], 105)
+    for number in range(150):
+        file.write([entry(f"new-{number}", value)], [], 2_000)
+    assert file.get(["old-0"], 0) == {}
+
+
+def test_it_closes_only_when_those_that_read_have_finished(tmp_path: Path) -> None:
+    file = LmdbFile(tmp_path, MAX_BYTES)
+    names = [f"name-{number}" for number in range(50)]
+    file.write([entry(name, bytes(100_000)) for name in names], [], 0)
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        while True:
+            try:
+                assert len(file.get(names, 0)) == 50
+            except lmdb.Error:
+                return
+            reads += 1
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while reads < 20:
+        pass
+    file.close()
+    file.close()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_hundred_kills_in_the_middle_of_writes_lose_nothing_that_was_written(
+    tmp_path: Path,
+) -> None:
+    """Each value is whole or absent, the structure is sound, and no lock stays behind."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.store.lmdb_writer", str(tmp_path), "100"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert not done.returncode, done.stdout + done.stderr
+    told = re.fullmatch(r"100 kills, at most (\d+) values, (\d+) bytes\n", done.stdout)
+    assert told
+    assert int(told.group(1)) > 100
+    assert int(told.group(2)) <= MAX_BYTES
