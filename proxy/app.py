@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from proxy.api.client_limits import ClientLimits
 from proxy.api.health import Ready
 from proxy.api.listener import Listener
 from proxy.api.server import JsonServer
@@ -95,6 +96,14 @@ def _runner(settings: Settings, router: Router, access: Access) -> web.ServerRun
         max_field_size=settings.max_header_bytes,
         keepalive_timeout=75,
         headers=access.headers,
+        limits=ClientLimits(
+            header_timeout_s=settings.header_timeout_ms / 1000,
+            body_timeout_s=settings.body_timeout_ms / 1000,
+            max_stall_s=settings.max_stall_ms / 1000,
+            max_head_bytes=settings.max_head_bytes,
+            max_parameters=settings.max_parameters,
+            max_connections=settings.max_clients,
+        ),
     )
     grace_s = settings.http_grace_period_ms / 1000
     return web.ServerRunner(server, access_log=None, shutdown_timeout=grace_s)

@@ -3,7 +3,9 @@
 An answer's size is known only when it has arrived, so each takes more as it grows. What does not fit
 waits. Small answers go first, and have some room for themselves, so that a dashboard's many small
 queries pass by the few large ones. Then come answers that hold much already, since what they hold is
-free again once they are done; then the others. Among equals the oldest goes first.
+free again once they are done; then the others. Among equals the oldest goes first. Nobody begins to
+hold much before there is room for as much as such answers mostly take: a few that end are better
+than many that are in each other's way.
 
 Answers that hold memory and wait for more could wait for each other for ever. So when whoever does not
 wait cannot free enough for the first that does, the youngest that waits is refused. An answer is all
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _SMALL, _LARGE, _BEGUN = range(3)
+_TYPICAL_BYTES = 64 << 20
+"""What a large answer is thought to take until there have been some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class MemoryPolicy:
 
     total_bytes: int
     max_wait_ms: int
-    small_bytes: int = 2 << 20
-    small_share: float = 0.15
+    small_bytes: int = 1 << 20
+    small_share: float = 0.2
     most_begun: int = 32
 
     @property
@@ -79,6 +83,8 @@ class MemoryBudget:
         self._waiters: list[_Waiter] = []
         self.used_bytes = 0
         self._large_used_bytes = 0
+        self._promised_bytes = 0
+        self._typical_bytes = min(policy.large_bytes, _TYPICAL_BYTES)
 
     def open(self) -> Ticket:
         """A ticket for an answer, or for a part of one (`Ticket.parts`); it holds nothing yet."""
@@ -92,13 +98,30 @@ class MemoryBudget:
                 return False
         if not self._fits(ticket, size_bytes):
             return False
-        self.change(ticket, size_bytes)
+        self._give(ticket, size_bytes)
         return True
+
+    def _give(self, ticket: Ticket, size_bytes: int) -> None:
+        """One that begins to hold much, and in small steps, is promised as much as others took."""
+        if size_bytes <= self._policy.small_bytes and not ticket.promised_bytes:
+            if not self._policy.large_part(ticket.held_bytes) and not self._is_small(
+                ticket, size_bytes
+            ):
+                self._promise(ticket, self._typical_bytes)
+        self.change(ticket, size_bytes)
+
+    def _promise(self, ticket: Ticket, promised_bytes: int) -> None:
+        self._promised_bytes -= ticket.missing_bytes
+        ticket.promised_bytes = promised_bytes
+        self._promised_bytes += ticket.missing_bytes
 
     def change(self, ticket: Ticket, size_bytes: int) -> None:
         """Count memory that comes or goes."""
         before_bytes = self._policy.large_part(ticket.held_bytes)
+        self._promised_bytes -= ticket.missing_bytes
         ticket.held_bytes += size_bytes
+        ticket.peak_bytes = max(ticket.peak_bytes, ticket.held_bytes)
+        self._promised_bytes += ticket.missing_bytes
         large_bytes = self._policy.large_part(ticket.held_bytes) - before_bytes
         ticket.answer.held_bytes += size_bytes
         ticket.answer.large_bytes += large_bytes
@@ -107,10 +130,19 @@ class MemoryBudget:
         MEMORY_HELD.set(self.used_bytes)
 
     def release(self, ticket: Ticket, size_bytes: int) -> None:
-        """Take memory back, and give it to those who wait."""
-        if size_bytes:
-            self.change(ticket, -size_bytes)
-            self._serve()
+        """Take memory back, and give it to those who wait. Who gives some back grows no more."""
+        if size_bytes <= 0:
+            return
+        if ticket.promised_bytes:
+            self._promise(ticket, 0)
+            self._learn(ticket.peak_bytes)
+        self.change(ticket, -size_bytes)
+        self._serve()
+
+    def _learn(self, peak_bytes: int) -> None:
+        """At once that answers are larger, slowly that they are smaller."""
+        nearer_bytes = self._typical_bytes + (peak_bytes - self._typical_bytes) // 8
+        self._typical_bytes = min(max(peak_bytes, nearer_bytes), self._policy.large_bytes)
 
     async def wait(self, ticket: Ticket, size_bytes: int) -> None:
         """See `Ticket.grow`."""
@@ -148,7 +180,7 @@ class MemoryBudget:
             return
         while (waiter := self._first()) and self._fits(waiter.ticket, waiter.size_bytes):
             self._waiters.remove(waiter)
-            self.change(waiter.ticket, waiter.size_bytes)
+            self._give(waiter.ticket, waiter.size_bytes)
             waiter.granted.set_result(None)
         self._send_begun_away()
         while (waiter := self._first()) and self._is_stuck(waiter):
@@ -201,11 +233,20 @@ class MemoryBudget:
             self._refuse(youngest, self._refusal("too_many_wait"))
 
     def _refuse(self, waiter: _Waiter, refusal: QueryError) -> None:
+        self._promise(waiter.ticket, 0)  # what it held says nothing of what it would have taken
         self._waiters.remove(waiter)
         waiter.granted.set_exception(refusal)
 
     def _fits(self, ticket: Ticket, size_bytes: int) -> bool:
-        return self._would_fit(ticket, size_bytes, self.used_bytes, self._large_used_bytes)
+        if not self._would_fit(ticket, size_bytes, self.used_bytes, self._large_used_bytes):
+            return False
+        expected_bytes = self._large_used_bytes + self._promised_bytes
+        if self._rank(ticket, size_bytes)[0] != _BEGUN or not expected_bytes:
+            return True
+        needed_bytes = ticket.held_bytes + size_bytes
+        if size_bytes <= self._policy.small_bytes:  # a large step says all, a small one is the first
+            needed_bytes = max(needed_bytes, self._typical_bytes)
+        return expected_bytes + needed_bytes <= self._policy.large_bytes
 
     def _would_fit(
         self, ticket: Ticket, size_bytes: int, used_bytes: int, large_used_bytes: int

@@ -44,14 +44,24 @@ PART_OF: ContextVar[Answer | None] = ContextVar("answer", default=None)
 
 
 class Ticket:
-    """Implements `engine.ports.MemoryTicket`: what an answer, or a part of it, holds."""
+    """Implements `engine.ports.MemoryTicket`: what an answer, or a part of it, holds.
 
-    __slots__ = ("_budget", "answer", "held_bytes")
+    peak_bytes: the most that it held. promised_bytes: what is to be there for it while it grows.
+    """
+
+    __slots__ = ("_budget", "answer", "held_bytes", "peak_bytes", "promised_bytes")
 
     def __init__(self, budget: Budget, answer: Answer) -> None:
         self._budget = budget
         self.answer = answer
         self.held_bytes = 0
+        self.peak_bytes = 0
+        self.promised_bytes = 0
+
+    @property
+    def missing_bytes(self) -> int:
+        """What it is promised and does not hold yet."""
+        return max(self.promised_bytes - self.held_bytes, 0)
 
     @contextmanager
     def parts(self) -> Iterator[None]:

@@ -10,6 +10,8 @@ from proxy.setting_values import (
     duration_ms,
     level_name,
     log_format,
+    positive,
+    positive_duration_ms,
     signed_duration_ms,
     size_bytes,
 )
@@ -56,3 +58,24 @@ class HttpSettings:
         "workers", "1", count,
         "processes that share the port; 0: as many as the machine or cgroup has cores",
     )  # fmt: skip
+    header_timeout_ms: int = setting(
+        "http.header-timeout", "10s", positive_duration_ms,
+        "how long a client may take to send the header of a request",
+    )  # fmt: skip
+    body_timeout_ms: int = setting(
+        "http.body-timeout", "30s", positive_duration_ms,
+        "how long a client may take for 64 KiB of a request's body",
+    )  # fmt: skip
+    max_stall_ms: int = setting(
+        "http.max-stall", "1m", positive_duration_ms,
+        "how long a client may take to read 64 KiB of an answer",
+    )  # fmt: skip
+    max_head_bytes: int = setting(
+        "http.max-head-bytes", "256KB", size_bytes, "all header fields of a request together"
+    )
+    max_parameters: int = setting(
+        "http.max-parameters", "1000", positive, "parameters of a request, in URL and form"
+    )
+    max_clients: int = setting(
+        "http.max-connections", "10000", positive, "clients that are connected at once"
+    )

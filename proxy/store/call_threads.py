@@ -25,6 +25,7 @@ class CallThreads:
 
     def __init__(self, name: str, threads: int, most_waiting: int) -> None:
         self._most_waiting = most_waiting
+        self._is_closed = False
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True)
@@ -37,8 +38,10 @@ class CallThreads:
         """Make a call in a thread.
 
         Raises:
-            TierError: too many wait already.
+            TierError: too many wait already, or it has ended.
         """
+        if self._is_closed:
+            raise TierError("it has ended")
         if self._calls.qsize() >= self._most_waiting:
             raise TierError("too much waits for the disk")
         loop = asyncio.get_running_loop()
@@ -48,6 +51,7 @@ class CallThreads:
 
     def close(self) -> None:
         """End when all calls are made; does not wait for that."""
+        self._is_closed = True
         for _ in self._threads:
             self._calls.put(None)
 

@@ -9,14 +9,15 @@ import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import lmdb
 import pytest
 
 from proxy.engine.clock import SystemClock
 from proxy.store import lmdb_tier
 from proxy.store.guarded import GuardedTier, GuardPolicy
+from proxy.store.lmdb_file import LmdbFile
 from proxy.store.lmdb_open import FORMAT
 from proxy.store.lmdb_tier import LmdbTier
 from proxy.store.raw_tier import Entry, TierError
@@ -25,6 +26,7 @@ from tests.store.tiers import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MAX_BYTES = 32 << 20
 LONG_S = 3600
@@ -56,13 +58,13 @@ async def test_reads_are_noted_as_uses_with_the_next_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[list[str]] = []
-    write = lmdb_tier.LmdbFile.write
+    write = LmdbFile.write
 
-    def noted(self: lmdb_tier.LmdbFile, entries: object, used: dict[str, None], now_s: int) -> None:
+    def noted(self: LmdbFile, entries: object, used: dict[str, None], now_s: int) -> None:
         told.append(list(used))
         write(self, entries, used, now_s)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lmdb_tier.LmdbFile, "write", noted)
+    monkeypatch.setattr(LmdbFile, "write", noted)
     async with opened(config(tmp_path)) as tier:
         await tier.put_many([ONE])
         await tier.get_many(["one", "gone"], 1)
@@ -153,10 +155,10 @@ async def test_damage_that_a_read_finds_is_mended_by_the_next_write(
         await tier.put_many([ONE])
 
         def damaged(*arguments: object) -> dict[str, bytes]:
-            raise lmdb_tier.lmdb.CorruptedError("damaged")
+            raise lmdb.CorruptedError("damaged")
 
         with monkeypatch.context() as patched:
-            patched.setattr(lmdb_tier.LmdbFile, "get", damaged)
+            patched.setattr(LmdbFile, "get", damaged)
             with pytest.raises(TierError, match="damaged"):
                 await tier.get_many(["one"], 1)
         before = tier._file  # type: ignore[attr-defined]
@@ -171,17 +173,15 @@ async def test_a_process_that_hangs_with_the_lock_stops_no_read_and_not_the_end(
     monkeypatch.setattr(lmdb_tier, "_CLOSE_S", 0.1)
     async with opened(config(tmp_path)) as tier:
         await tier.put_many([ONE])
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
     raw = LmdbTier(config(tmp_path), SystemClock())
+    await raw.start()
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
     try:
-        holder_told = asyncio.get_running_loop().run_in_executor(None, holder.stdout.readline)
-        await raw.start()
-        assert await holder_told == b"held\n"
+        assert await holder.stdout.readline() == b"held\n"
         guarded = GuardedTier(raw, GuardPolicy(write_timeout_s=0.1))
         await guarded.start()
         assert len(await guarded.get_many(["one"])) == 0  # what is raw is no value of the guard's
@@ -194,7 +194,7 @@ async def test_a_process_that_hangs_with_the_lock_stops_no_read_and_not_the_end(
             await guarded.close(grace_s=0.1)
     finally:
         holder.kill()
-        holder.communicate()
+        await holder.communicate()
 
 
 async def test_two_tiers_of_two_processes_share_what_they_keep(tmp_path: Path) -> None:
