@@ -45,7 +45,7 @@ async def test_too_many_that_wait_are_refused_while_one_hangs() -> None:
     await asyncio.sleep(0.05)
     waiting = [threads.call(lambda: 1) for _ in range(2)]
     with pytest.raises(TierError, match="too much waits"):
-        threads.call(lambda: 1)
+        await threads.call(lambda: 1)
     go_on.set()
     assert await hanging
     assert [await call for call in waiting] == [1, 1]
@@ -55,7 +55,7 @@ async def test_too_many_that_wait_are_refused_while_one_hangs() -> None:
 async def test_a_result_that_nobody_waits_for_any_more_is_dropped() -> None:
     threads = CallThreads("own", 1, 10)
     for work in (lambda: time.sleep(0.05), lambda: 1 // 0):
-        threads.call(work).cancel()  # type: ignore[arg-type]
+        threads.call(work).cancel()
     assert await threads.call(lambda: "next") == "next"
     threads.close()
 
@@ -64,7 +64,7 @@ async def test_after_the_end_nothing_is_taken() -> None:
     threads = CallThreads("own", 2, 10)
     threads.close()
     with pytest.raises(TierError, match="ended"):
-        threads.call(lambda: 1)
+        await threads.call(lambda: 1)
 
 
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:

@@ -36,7 +36,7 @@ def test_an_address_is_read(text: str, address: ServerAddress) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected|leave it out"):
+    with pytest.raises(ValueError, match=r"expected|leave it out"):
         parse_server(text, 11211)
 
 
@@ -121,13 +121,11 @@ async def test_names_are_looked_up_again_at_their_interval() -> None:
     told = Told("dns+many:2", interval_s=0.01)
     running = asyncio.create_task(told.servers.run())
     told.names.hosts = {"many": ["10.0.0.1"]}
-    async with asyncio.timeout(2):
-        while not told.changes:
-            await asyncio.sleep(0.005)
-        told.names.hosts = {"many": ["10.0.0.2"]}
-        while len(told.changes) < 2:
-            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.1)
+    told.names.hosts = {"many": ["10.0.0.2"]}
+    await asyncio.sleep(0.1)
     running.cancel()
+    assert told.changes == [["10.0.0.1:2 many"], ["10.0.0.2:2 many"]]
 
 
 async def test_without_names_nothing_runs() -> None:
