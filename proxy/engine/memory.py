@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _SMALL, _LARGE, _BEGUN = range(3)
 _TYPICAL_BYTES = 64 << 20
 """What a large answer is thought to take until there have been some."""
+_STEP_BYTES = 4 << 20
+"""What arrives is taken on in smaller steps than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,9 @@ class MemoryBudget:
 
     def _give(self, ticket: Ticket, size_bytes: int) -> None:
         """One that begins to hold much, and in small steps, is promised as much as others took."""
-        if size_bytes <= self._policy.small_bytes and not ticket.promised_bytes:
-            if not self._policy.large_part(ticket.held_bytes) and not self._is_small(
-                ticket, size_bytes
-            ):
-                self._promise(ticket, self._typical_bytes)
+        begins = not self._policy.large_part(ticket.held_bytes) and size_bytes <= _STEP_BYTES
+        if begins and not self._is_small(ticket, size_bytes):
+            self._promise(ticket, self._typical_bytes)
         self.change(ticket, size_bytes)
 
     def _promise(self, ticket: Ticket, promised_bytes: int) -> None:
@@ -244,7 +244,7 @@ class MemoryBudget:
         if self._rank(ticket, size_bytes)[0] != _BEGUN or not expected_bytes:
             return True
         needed_bytes = ticket.held_bytes + size_bytes
-        if size_bytes <= self._policy.small_bytes:  # a large step says all, a small one is the first
+        if size_bytes <= _STEP_BYTES:  # a large step says all, a small one is the first
             needed_bytes = max(needed_bytes, self._typical_bytes)
         return expected_bytes + needed_bytes <= self._policy.large_bytes
 

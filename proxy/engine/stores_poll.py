@@ -11,11 +11,23 @@ from proxy.telemetry.metrics import STORES_AWAY
 
 if TYPE_CHECKING:
     from proxy.engine.ports import Clock, Upstream
+    from proxy.engine.stores_memory import StoresMemory
     from proxy.plan.holes import StoreWatch
 
 
-async def poll_stores(upstream: Upstream, watch: StoreWatch, clock: Clock, interval_s: float) -> None:
-    """Until cancelled. A look that fails confirms nothing, and that is all it does."""
+async def poll_stores(
+    upstream: Upstream,
+    watch: StoreWatch,
+    clock: Clock,
+    interval_s: float,
+    memory: StoresMemory | None = None,
+) -> None:
+    """Until cancelled. A look that fails confirms nothing, and that is all it does.
+
+    memory: of which stores are expected, beyond this process.
+    """
+    if memory is not None:
+        await memory.recall(watch)
     away: list[str] = []
     is_failing = False
     while True:
@@ -33,6 +45,8 @@ async def poll_stores(upstream: Upstream, watch: StoreWatch, clock: Clock, inter
                 watch.no_such_endpoint()
             else:
                 watch.look(began_ms, clock.monotonic_ms(), look.stores, look.has_lost_sight)
+                if memory is not None:
+                    memory.note(watch)
         if watch.away != away:
             away = watch.away
             STORES_AWAY.set(len(away))

@@ -48,7 +48,7 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
+class Expected:
     """How many stores of a kind there ought to be, where, and for which times."""
 
     count: int
@@ -70,7 +70,7 @@ class StoreWatch:
     is_watched: bool = True
     version: int = 0
     last_look_ms: int = _ALWAYS_MS
-    _expected: dict[str, _Expected] = field(default_factory=dict)
+    _expected: dict[str, Expected] = field(default_factory=dict)
     _outages: list[Outage] = field(default_factory=list)
 
     def no_such_endpoint(self) -> None:
@@ -122,11 +122,22 @@ class StoreWatch:
         return verdict
 
     @property
+    def expected(self) -> dict[str, Expected]:
+        """Which stores there ought to be, by kind."""
+        return self._expected
+
+    def expect_as_before(self, expected: dict[str, Expected], at_ms: int) -> None:
+        """Take over what another watch has expected at `at_ms`, before the first look of this one."""
+        if self.last_look_ms == _ALWAYS_MS:
+            self._expected = dict(expected)
+            self.last_look_ms = at_ms
+
+    @property
     def away(self) -> list[str]:
         """The kinds of store that are missed at present."""
         return [o.kind for o in self._outages if o.until_ms == _FOREVER_MS]
 
-    def _compare(self, kind: str, expected: _Expected, found: list[Store], ended_ms: int) -> None:
+    def _compare(self, kind: str, expected: Expected, found: list[Store], ended_ms: int) -> None:
         """Open or close an outage. A store that moved since the last look was away in between."""
         if len(found) < expected.count:
             self._open(kind, expected, len(found), ended_ms)
@@ -136,7 +147,7 @@ class StoreWatch:
 
     def _expect(self, kind: str, found: list[Store], ended_ms: int, is_first: bool) -> None:
         """Learn what is there. A new kind, one more of it, or an earlier begin may hold anything."""
-        now = _Expected(
+        now = Expected(
             len(found),
             _addresses(found),
             min(store.min_ms for store in found),
@@ -147,7 +158,7 @@ class StoreWatch:
         if is_new and not is_first:
             self._add(Outage(kind, _ALWAYS_MS, ended_ms, now.min_ms, now.max_ms))
         if known is not None and now.count < known.count:
-            now = _Expected(
+            now = Expected(
                 known.count,
                 known.addresses | now.addresses,
                 min(known.min_ms, now.min_ms),
@@ -164,7 +175,7 @@ class StoreWatch:
                 del self._expected[kind]
                 self._close(kind, ended_ms)
 
-    def _open(self, kind: str, expected: _Expected, found: int, ended_ms: int) -> None:
+    def _open(self, kind: str, expected: Expected, found: int, ended_ms: int) -> None:
         for outage in self._outages:
             if outage.kind == kind and outage.until_ms == _FOREVER_MS:
                 if ended_ms - outage.from_ms > self.forget_ms:
@@ -172,7 +183,7 @@ class StoreWatch:
                 return
         self._add(Outage(kind, self.last_look_ms, _FOREVER_MS, expected.min_ms, expected.max_ms))
 
-    def _forget(self, kind: str, expected: _Expected, found: int, ended_ms: int) -> None:
+    def _forget(self, kind: str, expected: Expected, found: int, ended_ms: int) -> None:
         """Expect no more than what is there."""
         self._close(kind, ended_ms)
         del self._expected[kind]
