@@ -74,6 +74,7 @@ async def start(
         ground.background.spawn(access.watch.run())
         ready = Ready(ground.client, settings.ready_timeout_ms / 1000)
         engine = build_engine(settings, ground)
+        engine.share()
         runner = _runner(settings, build_router(settings, engine, ready, access), access)
         await runner.setup()
         parts.push_async_callback(runner.cleanup)

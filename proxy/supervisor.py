@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import multiprocess
@@ -25,6 +26,7 @@ from prometheus_client import multiprocess
 from proxy.setting_values import SettingError, host_and_port
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import METRICS_VARIABLE
+from proxy.wiring_tier import tier_config
 from proxy.worker import COUNT_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from proxy.settings import Settings
 
+CACHE_VARIABLE = "THANOXY_CACHE_DIR"
+"""The setting `--cache.dir`, for workers that have no other place to share what they keep."""
 _BACKLOG = 1024
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.1, 5.0
 _LIVED_LONG_S = 10.0
@@ -212,6 +216,8 @@ def supervise(settings: Settings, arguments: Sequence[str], count: int) -> None:
             METRICS_VARIABLE: folder,
             COUNT_VARIABLE: str(count),
         }
+        if tier_config(settings) is None:
+            environment[CACHE_VARIABLE] = str(Path(folder, "cache"))
         os.environ[METRICS_VARIABLE] = folder  # `mark_process_dead` looks there
         shown = f"{sockets[0].getsockname()[0]}:{sockets[0].getsockname()[1]}"
         LOG.info("supervising", extra={"address": shown, "workers": count})

@@ -24,12 +24,14 @@ from proxy.engine.whole_answers import WholeAnswers
 from proxy.plan.freshness import KeepPolicy
 from proxy.plan.range_plan import SplitPolicy
 from proxy.store.memory import MemoryStore
+from proxy.store.tiered import TieredStore
 from proxy.wiring_reads import build_reads, reads_endpoint
 
 if TYPE_CHECKING:
     from proxy.api.health import Ready
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.answer_memo import Assembled
+    from proxy.engine.background import Background
     from proxy.engine.ports import Clock, LimitsSource, UpstreamAnswer
     from proxy.engine.remote_read import RemoteReads
     from proxy.engine.samples_cache import SamplesCache
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from proxy.upstream.client import ThanosClient
     from proxy.wiring_access import Access
     from proxy.wiring_reads import Ground
+    from proxy.wiring_tier import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Engine:
     threads: WorkerThreads
     clock: Clock
     watch: StoreWatch
-    store: MemoryStore
+    store: MemoryStore | TieredStore
     cache: ResultsCache
     memo: AnswerMemo[Assembled]
     queries: RangeQueries
@@ -59,9 +62,23 @@ class Engine:
     whole: WholeAnswers
     reads: RemoteReads
     samples: SamplesCache
+    background: Background
+    sharing: Sharing | None
+
+    def share(self) -> None:
+        """Begin to write what is kept, and to hear of purges."""
+        if self.sharing is not None:
+            self.background.spawn(self.sharing.extents.run(self.store))
+            self.background.spawn(self.sharing.purges.run(self.purge_here))
 
     def purge(self, wanted: Purge) -> int:
-        """Remove kept pieces that match, and all remembered answers."""
+        """Remove kept pieces that match, here and wherever they are shared."""
+        if self.sharing is not None:
+            self.background.spawn(self.sharing.purges.write(wanted))
+        return self.purge_here(wanted)
+
+    def purge_here(self, wanted: Purge) -> int:
+        """Remove what this process keeps, and all remembered answers."""
         self.memo.clear()
         self.whole.clear()
         self.queries.forget_flights()
@@ -78,9 +95,11 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
     """
     client, threads, clock, watch = ground.client, ground.threads, ground.clock, ground.watch
     memory = ground.memory
-    store = MemoryStore(memory.cache_bytes, settings.max_extent_share)
+    in_memory = MemoryStore(memory.cache_bytes, settings.max_extent_share)
+    shared = ground.sharing.extents if ground.sharing else None
+    store = TieredStore(in_memory, shared.changed) if shared else in_memory
     keep = _keep_policy(settings, read_cache_config(settings).life_ms)
-    cache = ResultsCache(store, watch, clock, threads, keep, ground.background)
+    cache = ResultsCache(store, watch, clock, threads, keep, ground.background, shared)
     split = SplitPolicy(
         settings.split_interval_ms,
         settings.max_splits,
@@ -92,7 +111,7 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         max(settings.metadata_life_ms, settings.instant_life_ms),
         settings.stale_ms,
     )
-    reads, samples = build_reads(settings, ground, store, keep, vary_names(settings))
+    reads, samples = build_reads(settings, ground, in_memory, keep, vary_names(settings))
     fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms)
     queries = RangeQueries(client, threads, clock, cache, split, fetching)
     memo: AnswerMemo[Assembled] = AnswerMemo(memory.memo_bytes, settings.memo_age_ms)
@@ -110,6 +129,8 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         whole=WholeAnswers(whole_memo, watch, clock, settings.short_life_ms),
         reads=reads,
         samples=samples,
+        background=ground.background,
+        sharing=ground.sharing,
     )
 
 

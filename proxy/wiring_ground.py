@@ -23,6 +23,8 @@ from proxy.upstream.discovery import Discovery
 from proxy.upstream.lookup import Lookup
 from proxy.upstream.probes import probe_addresses
 from proxy.wiring_reads import Ground, open_store_api
+from proxy.wiring_tier import On, open_sharing
+from proxy.worker import worker_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +62,14 @@ async def open_ground(
     parts.push_async_callback(background.close)
     await _find_addresses(settings, urls, client, background)
     watch = StoreWatch(settings.stores_forget_ms)
+    sharing = await open_sharing(settings, urls, parts, On(watch, clock, threads, access.watch))
     if settings.stores_interval_ms:
         interval_s = settings.stores_interval_ms / 1000
-        background.spawn(poll_stores(client, watch, clock, interval_s))
+        memory = sharing.stores if sharing else None
+        background.spawn(poll_stores(client, watch, clock, interval_s, memory))
     else:
         watch.no_such_endpoint()
-    return Ground(client, store_api, admission, shares, threads, watch, background, clock)
+    return Ground(client, store_api, admission, shares, threads, watch, background, clock, sharing)
 
 
 async def _find_addresses(
@@ -86,11 +90,14 @@ async def _find_addresses(
 
 
 def _memory_shares(settings: Settings) -> MemoryShares:
+    """This process's part of what all workers have together."""
+    workers = worker_count()
+    cache_bytes = read_cache_config(settings).max_bytes
     return share_memory(
-        memory_bytes(),
-        read_cache_config(settings).max_bytes,
-        settings.memo_bytes,
-        settings.memory_in_flight_bytes,
+        memory_bytes() // workers,
+        cache_bytes // workers if cache_bytes is not None else None,
+        settings.memo_bytes // workers,
+        settings.memory_in_flight_bytes // workers,
     )
 
 

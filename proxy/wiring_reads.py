@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.store.memory import MemoryStore
     from proxy.upstream.client import ThanosClient
     from proxy.upstream.store_api import StoreApi
+    from proxy.wiring_tier import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Ground:
     watch: StoreWatch
     background: Background
     clock: Clock
+    sharing: Sharing | None = None
 
 
 def open_store_api(settings: Settings, threads: WorkerThreads) -> StoreApi | None:

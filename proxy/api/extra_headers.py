@@ -28,7 +28,9 @@ def request_factory(headers: Headers) -> Callable[..., web.BaseRequest] | None:
         return None
 
     def make(*parts: Any) -> web.BaseRequest:
-        request = _Request(*parts, asyncio.get_running_loop())
+        message, payload, protocol, writer, task = parts
+        loop = asyncio.get_running_loop()
+        request = _Request(message, payload, protocol, writer, task, loop)
         request.extra = headers
         return request
 

@@ -18,12 +18,11 @@ import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from math import ceil
 from typing import TYPE_CHECKING
 
+from proxy.engine.memory_policy import MemoryPolicy
 from proxy.engine.ticket import PART_OF, Answer, Ticket
-from proxy.errors import LimitError, TooManyRequestsError
-from proxy.telemetry.metrics import MEMORY_HELD, MEMORY_REFUSED, MEMORY_WAITING
+from proxy.telemetry.metrics import MEMORY_HELD, MEMORY_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,41 +30,13 @@ if TYPE_CHECKING:
     from proxy.errors import QueryError
 
 
+__all__ = ["UNCOUNTED", "MemoryBudget", "MemoryPolicy"]
+
 _SMALL, _LARGE, _BEGUN = range(3)
 _TYPICAL_BYTES = 64 << 20
 """What a large answer is thought to take until there have been some."""
 _STEP_BYTES = 4 << 20
 """What arrives is taken on in smaller steps than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPolicy:
-    """total_bytes: of all answers under way. max_wait_ms: for more memory, at each growth.
-
-    small_bytes: what a part of an answer may hold and still count as small. small_share: of the
-    total, for small ones alone. most_begun: parts that may wait to become large; each has a
-    connection and a turn at the upstream, which small ones need too.
-    """
-
-    total_bytes: int
-    max_wait_ms: int
-    small_bytes: int = 1 << 20
-    small_share: float = 0.2
-    most_begun: int = 32
-
-    @property
-    def large_bytes(self) -> int:
-        """What large answers may hold together."""
-        return int(self.total_bytes * (1 - self.small_share))
-
-    @property
-    def begun_bytes(self) -> int:
-        """What parts that wait to become large may hold together: half of the room for small ones."""
-        return (self.total_bytes - self.large_bytes) // 2
-
-    def large_part(self, held_bytes: int) -> int:
-        """What counts as held by a large one."""
-        return held_bytes if held_bytes > self.small_bytes else 0
 
 
 @dataclass(eq=False, slots=True)
@@ -147,7 +118,7 @@ class MemoryBudget:
     async def wait(self, ticket: Ticket, size_bytes: int) -> None:
         """See `Ticket.grow`."""
         if ticket.answer.held_bytes + size_bytes > self._policy.large_bytes:
-            raise self._never()
+            raise self._policy.never()
         granted = asyncio.get_running_loop().create_future()
         waiter = _Waiter(next(self._numbers), ticket, size_bytes, granted)
         self._waiters.append(waiter)
@@ -158,7 +129,7 @@ class MemoryBudget:
                 await granted
         except TimeoutError:
             self._abandon(waiter)
-            raise self._refusal("waited_too_long") from None
+            raise self._policy.refusal("waited_too_long") from None
         except BaseException:
             self._abandon(waiter)
             raise
@@ -218,9 +189,9 @@ class MemoryBudget:
         ]
         if holding:
             youngest = max(holding, key=lambda w: (w.ticket.answer.number, w.number))
-            self._refuse(youngest, self._refusal("ring"))
+            self._refuse(youngest, self._policy.refusal("ring"))
         else:
-            self._refuse(first, self._never())
+            self._refuse(first, self._policy.never())
 
     def _send_begun_away(self) -> None:
         """The youngest of those that would become large, when they are too many."""
@@ -230,7 +201,7 @@ class MemoryBudget:
         while len(begun) > self._policy.most_begun or held_bytes > self._policy.begun_bytes:
             youngest = begun.pop()
             held_bytes -= youngest.ticket.held_bytes
-            self._refuse(youngest, self._refusal("too_many_wait"))
+            self._refuse(youngest, self._policy.refusal("too_many_wait"))
 
     def _refuse(self, waiter: _Waiter, refusal: QueryError) -> None:
         self._promise(waiter.ticket, 0)  # what it held says nothing of what it would have taken
@@ -261,23 +232,6 @@ class MemoryBudget:
 
     def _is_small(self, ticket: Ticket, size_bytes: int) -> bool:
         return ticket.held_bytes + size_bytes <= self._policy.small_bytes
-
-    def _never(self) -> LimitError:
-        MEMORY_REFUSED.labels("never_fits").inc()
-        return LimitError(
-            f"the answer needs more memory than the {self._policy.large_bytes} bytes that large "
-            "answers may take together (--limits.memory-in-flight): ask for fewer series, a "
-            "shorter range or a larger step"
-        )
-
-    def _refusal(self, reason: str) -> TooManyRequestsError:
-        MEMORY_REFUSED.labels(reason).inc()
-        seconds = max(1, ceil(self._policy.max_wait_ms / 1000))
-        return TooManyRequestsError(
-            f"no memory is free for this answer: answers under way may take {self._policy.total_bytes} "
-            "bytes together (--limits.memory-in-flight): ask again later, or for less",
-            seconds,
-        )
 
 
 class Uncounted:

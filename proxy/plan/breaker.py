@@ -75,7 +75,10 @@ class Breaker:
         return now_ms >= self._until_ms and not self._failed_probes
 
     def begin(self, now_ms: int) -> None:
-        """Work is given to it, whether that was allowed or there was no other."""
+        """Work is given to it, whether that was allowed or there was no other.
+
+        When it is HALF_OPEN then, that is a trial, which must end: `succeed`, `fail` or `abandon`.
+        """
         if self.state is State.OPEN and self.allows(now_ms):
             self.state = State.HALF_OPEN
         if self.state is State.HALF_OPEN:
@@ -107,7 +110,7 @@ class Breaker:
             self._open(now_ms)
 
     def abandon(self) -> None:
-        """Its answer was not waited for: that says nothing."""
+        """A trial has ended, and says nothing: its answer was not waited for."""
         self._trial_runs = False
 
     def probe(self, is_ready: bool, now_ms: int) -> None:

@@ -73,3 +73,10 @@ class CacheSettings:
         "query-range.stale-if-error", "0", duration_ms,
         "how long past its life kept data may be given, with a warning, when the upstream fails",
     )  # fmt: skip
+    cache_dir: str = setting(
+        "cache.dir", "", str,
+        "a folder for kept answers (LMDB): they outlive the process, and all workers share them",
+    )  # fmt: skip
+    cache_dir_bytes: int = setting(
+        "cache.dir-size", "4GB", size_bytes, "how large that folder may become"
+    )

@@ -61,7 +61,7 @@ class GuardedTier:
     def __init__(self, raw: RawTier, policy: GuardPolicy) -> None:
         self._raw = raw
         self._policy = policy
-        self._breaker = Breaker(BreakerPolicy(slow_return_ms=0))
+        self._breaker = Breaker(BreakerPolicy(is_probed=False, slow_return_ms=0))
         self._write_breaker = _write_breaker(policy)
         self._queue: OrderedDict[str, _Queued] = OrderedDict()
         self._queued_bytes = 0
@@ -259,7 +259,7 @@ class GuardedTier:
 def _write_breaker(policy: GuardPolicy) -> AnyBreaker:
     if policy.write_breaker is not None:
         return WriteBreaker(policy.write_breaker)
-    return Breaker(BreakerPolicy(slow_return_ms=0))
+    return Breaker(BreakerPolicy(is_probed=False, slow_return_ms=0))
 
 
 def _now_s() -> float:

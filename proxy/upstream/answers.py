@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import aiohttp
 from isal import isal_zlib
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _MOST_ERROR_BYTES = 1 << 20
 _GZIP_WINDOW_BITS = 31
 READ_BUFFER_BYTES = 1 << 18
+_INFLATED_BYTES = 1 << 18
+"""What is inflated at once."""
 _PEAK = 2
 """A body is there twice for a moment, when it has arrived; later it, and what is made of it."""
 
@@ -79,8 +82,28 @@ class OpenAnswer:
             self._response.close()
 
 
-class ReadAnswer(NamedTuple):
-    """An answer with its whole body, inflated."""
+class _Taken:
+    """What one attempt takes on a ticket: another attempt may run at the same time, on the same one."""
+
+    __slots__ = ("_bytes", "_memory")
+
+    def __init__(self, memory: MemoryTicket) -> None:
+        self._memory = memory
+        self._bytes = 0
+
+    async def grow(self, size_bytes: int) -> None:
+        await self._memory.grow(size_bytes)
+        self._bytes += size_bytes
+
+    def give_back(self) -> None:
+        """All of it; once."""
+        size_bytes, self._bytes = self._bytes, 0
+        self._memory.shrink(size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """An answer with its whole body, inflated. `taken`: what the body holds of a ticket."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -88,16 +111,18 @@ class ReadAnswer(NamedTuple):
     worth_another: bool
     no_store: bool
     content_type: str
+    taken: _Taken
 
     def leave(self) -> None:
-        """Nothing is held."""
+        """It is not wanted: its memory is free again."""
+        self.taken.give_back()
 
 
 async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) -> ReadAnswer:
     """The whole body, inflated, within the bound; grown in place instead of joined.
 
     Raises:
-        LimitError: it is larger than `most_bytes`.
+        LimitError: it is larger than `most_bytes`, or than there is memory for.
         BadUpstreamAnswerError: its gzip is broken.
         UpstreamUnreachableError: it broke off.
         TooManyRequestsError: there is no memory for it.
@@ -119,22 +144,8 @@ async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) 
         answer.worth_another,
         "no-store" in answer.header("Cache-Control"),
         answer.header("Content-Type"),
+        taken,
     )
-
-
-class _Taken:
-    """What one attempt takes on a ticket: another attempt may run at the same time, on the same one."""
-
-    def __init__(self, memory: MemoryTicket) -> None:
-        self._memory = memory
-        self._bytes = 0
-
-    async def grow(self, size_bytes: int) -> None:
-        await self._memory.grow(size_bytes)
-        self._bytes += size_bytes
-
-    def give_back(self) -> None:
-        self._memory.shrink(self._bytes)
 
 
 async def _read(answer: OpenAnswer, most_bytes: int, memory: _Taken, body: bytearray) -> None:
@@ -142,22 +153,33 @@ async def _read(answer: OpenAnswer, most_bytes: int, memory: _Taken, body: bytea
     inflate = isal_zlib.decompressobj(_GZIP_WINDOW_BITS) if is_gzip else None
     async for chunk in answer.chunks():
         UPSTREAM_BYTES.inc(len(chunk))
-        more = _inflated(inflate, chunk, most_bytes + 1 - len(body)) if inflate else chunk
-        await memory.grow(len(more) * _PEAK)
-        body += more
-        if len(body) > most_bytes:
-            raise LimitError(
-                f"the upstream's answer is larger than {most_bytes} bytes "
-                "(--upstream.max-response-bytes): ask for fewer series, a shorter range "
-                "or a larger step"
-            )
+        for more in _inflated(inflate, chunk) if inflate else (chunk,):
+            await memory.grow(len(more) * _PEAK)
+            body += more
+            if len(body) > most_bytes:
+                raise _too_large(most_bytes)
     if inflate and not inflate.eof:
         raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
 
 
-def _inflated(inflate: isal_zlib.Decompress, chunk: bytes, most_bytes: int) -> bytes:
+def _too_large(most_bytes: int) -> LimitError:
+    return LimitError(
+        f"the upstream's answer is larger than {most_bytes} bytes "
+        "(--upstream.max-response-bytes): ask for fewer series, a shorter range "
+        "or a larger step"
+    )
+
+
+def _inflated(inflate: isal_zlib.Decompress, chunk: bytes) -> Iterator[bytes]:
+    """Piece by piece: a few bytes may become very many, and memory for them is asked for first."""
     try:
-        return inflate.decompress(chunk, most_bytes)
+        while chunk:
+            more = inflate.decompress(chunk, _INFLATED_BYTES)
+            yield more
+            chunk = inflate.unconsumed_tail
+            while len(more) == _INFLATED_BYTES and not chunk:
+                more = inflate.decompress(b"", _INFLATED_BYTES)
+                yield more
     except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
         raise BadUpstreamAnswerError("the upstream's gzip answer is broken") from error
 

@@ -9,12 +9,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from proxy.errors import QueryTimeoutError, UpstreamRefusedError, UpstreamUnreachableError
 from proxy.telemetry.metrics import HEDGES, RETRIES
 from proxy.upstream.latencies import Latencies
 from proxy.upstream.pool import now_ms
+from proxy.upstream.races import R, end_all, first_good, is_good, let_go
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -22,22 +24,16 @@ if TYPE_CHECKING:
     from proxy.upstream.addresses import Endpoint
     from proxy.upstream.balancer import Candidate
     from proxy.upstream.budget import RetryBudget
-    from proxy.upstream.pool import Pool
+    from proxy.upstream.pool import Pool, Turn
 
 
-class Answer(Protocol):
-    """What an attempt brings. worth_another: somebody else may give a better one."""
-
-    @property
-    def worth_another(self) -> bool: ...
-
-    def leave(self) -> None:
-        """It is not wanted."""
-
-
-R = TypeVar("R", bound=Answer)
 Send = Callable[["Endpoint"], Awaitable[R]]
 Check = Callable[["Candidate"], Awaitable[None]]
+
+_ANY = ("any",)
+"""The kind of all questions together."""
+_MOST_DOUBLINGS = 6
+"""A backoff grows no further: nobody waits for minutes, and each who waits has a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +96,12 @@ class Attempts:
                 if number == most or not self._may_repeat():
                     return answer
                 answer.leave()
-            await asyncio.sleep(self._policy.backoff_s * 2**number * random.random())  # noqa: S311  jitter
+            await self._back_off(number)
         raise AssertionError("unreachable")
+
+    async def _back_off(self, number: int) -> None:
+        most_s = self._policy.backoff_s * 2 ** min(number, _MOST_DOUBLINGS)
+        await asyncio.sleep(most_s * random.random())  # noqa: S311  jitter
 
     def _may_repeat(self) -> bool:
         if not self._budget.take(now_ms()):
@@ -115,22 +115,32 @@ class Attempts:
     ) -> R:
         """One attempt; a second one elsewhere, when the first is later than nearly all of its kind."""
         if not self._policy.hedge or kind is None or self._pool.another(tried) is None:
-            return await self._attempt(send, candidate, kind)
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        first = loop.create_task(self._attempt(send, candidate, kind))
+            return await self._attempt(send, self._pool.begin(candidate), kind)
+        began_s = asyncio.get_running_loop().time()
+        first = self._start(send, candidate, kind)
         racers = [first]
-        winner = None
         try:
             await asyncio.wait(racers, timeout=self._hedge_after_s(kind))
             if not first.done() and (other := self._hedge(tried)):
-                racers.append(loop.create_task(self._attempt(send, other, kind)))
-            winner = await _first_good(racers)
-            if winner is not first and not first.done():
-                self._lost(candidate, (loop.time() - began_s) * 1000, kind)
-            return winner.result()
-        finally:
-            await _leave([racer for racer in racers if racer is not winner])
+                racers.append(self._start(send, other, kind))
+            winner = await first_good(racers)
+            if not first.done() and is_good(winner):
+                self._lost(candidate, (asyncio.get_running_loop().time() - began_s) * 1000, kind)
+            losers = [racer for racer in racers if racer is not winner]
+            await end_all(losers)
+        except BaseException:
+            await end_all(racers)
+            let_go(racers)
+            raise
+        let_go(losers)
+        return winner.result()
+
+    def _start(self, send: Send[R], candidate: Candidate, kind: Hashable) -> asyncio.Task[R]:
+        """An attempt as a task. It counts at once, so that whoever chooses next sees it."""
+        turn = self._pool.begin(candidate)
+        task = asyncio.get_running_loop().create_task(self._attempt(send, turn, kind))
+        task.add_done_callback(lambda _task: turn.close())  # of a task that never ran
+        return task
 
     def _hedge(self, tried: list[Candidate]) -> Candidate | None:
         """Where else to ask, if the budget allows."""
@@ -155,62 +165,38 @@ class Attempts:
         typical_ms = self._latencies.typical_ms(kind) or waited_ms
         self._pool.overtaken(candidate, waited_ms / max(typical_ms, 1.0))
 
-    async def _attempt(self, send: Send[R], candidate: Candidate, kind: Hashable) -> R:
-        """One attempt, and what it says of the address."""
-        began_s = asyncio.get_running_loop().time()
-        self._pool.begin(candidate)
+    async def _attempt(self, send: Send[R], turn: Turn, kind: Hashable) -> R:
+        """One attempt, and what it says of the address.
+
+        A client that leaves, a limit, an answer that is none: they say nothing.
+        """
+        candidate, loop = turn.candidate, asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             if candidate.breaker.needs_probe:
                 await self._check(candidate)
             answer = await send(candidate.endpoint)
+            if answer.worth_another:
+                self._pool.fail(candidate)
+            elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._note(candidate, answer.status, (loop.time() - began_s) * 1000, kind)
         except UpstreamUnreachableError as error:
             self._pool.fail(candidate, is_refused=isinstance(error, UpstreamRefusedError))
             raise
         except QueryTimeoutError:
             self._pool.fail(candidate)
             raise
-        except asyncio.CancelledError:
-            candidate.breaker.abandon()
-            raise
         finally:
-            self._pool.end(candidate)
-        if answer.worth_another:
-            self._pool.fail(candidate)
-        else:
-            self._note(candidate, (asyncio.get_running_loop().time() - began_s) * 1000, kind)
+            turn.close()
         return answer
 
-    def _note(self, candidate: Candidate, took_ms: float, kind: Hashable) -> None:
+    def _note(self, candidate: Candidate, status: int, took_ms: float, kind: Hashable) -> None:
+        """It works. How fast it does, refusals do not tell: they are quick anywhere."""
+        if status >= HTTPStatus.BAD_REQUEST:
+            self._pool.succeed(candidate)
+            return
         typical_ms = self._latencies.typical_ms(kind)
         self._pool.succeed(candidate, took_ms / max(typical_ms, 1.0) if typical_ms else 1.0)
         if kind is not None:
             self._latencies.add(kind, took_ms)
             self._latencies.add(_ANY, took_ms)
-
-
-_ANY = ("any",)
-"""The kind of all questions together."""
-
-
-async def _first_good(racers: list[asyncio.Task[R]]) -> asyncio.Task[R]:
-    """The first attempt that ends well; when none does, the last that ends."""
-    waiting = set(racers)
-    while True:
-        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for racer in done:
-            failed = racer.cancelled() or racer.exception() is not None
-            if not waiting or (not failed and not racer.result().worth_another):
-                return racer
-            if failed and not isinstance(racer.exception(), UpstreamUnreachableError):
-                return racer  # a limit or a timeout: the other would only meet it too
-
-
-async def _leave(racers: list[asyncio.Task[R]]) -> None:
-    """End what still runs, and let go of answers that nobody takes."""
-    for racer in racers:
-        racer.cancel()
-    if racers:
-        await asyncio.wait(racers)
-    for racer in racers:
-        if not racer.cancelled() and racer.exception() is None:
-            racer.result().leave()

@@ -14,11 +14,11 @@ _MOST_ANSWERS = 200
 _NOT_THERE = {socket.EAI_NONAME, socket.EAI_NODATA}
 
 
-class NoSuchNameError(Exception):
+class NoSuchNameError(OSError):
     """The name is not there, or has no such records."""
 
 
-class LookupFailedError(Exception):
+class LookupFailedError(OSError):
     """Nobody could say."""
 
 

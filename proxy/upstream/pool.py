@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from proxy.upstream.addresses import Endpoint
 
 
+class Turn:
+    """One attempt at an address: from its choice to its end."""
+
+    __slots__ = ("_close", "candidate")
+
+    def __init__(self, candidate: Candidate, close: Callable[[], None]) -> None:
+        self.candidate = candidate
+        self._close: Callable[[], None] | None = close
+
+    def close(self) -> None:
+        """It has ended; may be said more than once."""
+        close, self._close = self._close, None
+        if close:
+            close()
+
+
 class Pool:
     """Chooses among addresses; each attempt tells it how it ended."""
 
@@ -24,7 +40,7 @@ class Pool:
         self._policy = policy
         self._chance = random.Random()  # noqa: S311  which address is asked is no secret
         self._candidates: dict[Endpoint, Candidate] = {}
-        self._answered: set[Endpoint] = set()
+        self._answered: set[Candidate] = set()
         self.news = asyncio.Event()
         """Set when an address should be probed now."""
 
@@ -35,10 +51,10 @@ class Pool:
             endpoint: before.get(endpoint) or Candidate(endpoint, Breaker(self._policy))
             for endpoint in endpoints
         }
-        for endpoint in endpoints:
-            ENDPOINT_IN_FLIGHT.labels(endpoint.url)
-        for gone in before.keys() - self._candidates.keys():
-            ENDPOINT_IN_FLIGHT.remove(gone.url)
+        for candidate in self._candidates.values():
+            self._show(candidate)
+        for gone in {one.url for one in before} - {one.url for one in self._candidates}:
+            ENDPOINT_IN_FLIGHT.remove(gone)
         self._count()
 
     @property
@@ -58,26 +74,35 @@ class Pool:
 
     def another(self, tried: Sequence[Candidate]) -> Candidate | None:
         """An address that may work and was not asked yet."""
-        if len(self._candidates) <= len(tried):
+        if len(self._candidates) < 2:
             return None
         found = self.pick(tried)
         is_able = found and found not in tried and found.breaker.allows(now_ms())
         return found if is_able else None
 
-    def begin(self, candidate: Candidate) -> None:
+    def begin(self, candidate: Candidate) -> Turn:
+        """An attempt begins; its turn must be closed."""
+        self._tell(candidate, lambda breaker: breaker.begin(now_ms()))
+        is_trial = candidate.breaker.state is State.HALF_OPEN
         candidate.in_flight += 1
-        candidate.breaker.begin(now_ms())
-        ENDPOINT_IN_FLIGHT.labels(candidate.endpoint.url).set(candidate.in_flight)
+        self._show(candidate)
+        return Turn(candidate, lambda: self._end(candidate, is_trial))
 
-    def end(self, candidate: Candidate) -> None:
+    def _end(self, candidate: Candidate, is_trial: bool) -> None:
         candidate.in_flight -= 1
-        if candidate.endpoint in self._candidates:
+        if is_trial:
+            candidate.breaker.abandon()  # says nothing where an end was told before
+        self._show(candidate)
+
+    def _show(self, candidate: Candidate) -> None:
+        if self._candidates.get(candidate.endpoint) is candidate:
             ENDPOINT_IN_FLIGHT.labels(candidate.endpoint.url).set(candidate.in_flight)
 
-    def succeed(self, candidate: Candidate, slowness: float) -> None:
-        """It has answered, `slowness` times as late as such questions are answered."""
-        self._answered.add(candidate.endpoint)
-        candidate.judge(slowness, now_ms())
+    def succeed(self, candidate: Candidate, slowness: float | None = None) -> None:
+        """It has answered, `slowness` times as late as such questions are answered, if that tells."""
+        self._answered.add(candidate)
+        if slowness is not None:
+            candidate.judge(slowness, now_ms())
         self._tell(candidate, lambda breaker: breaker.succeed(now_ms()))
 
     def fail(self, candidate: Candidate, is_refused: bool = False) -> None:
@@ -91,12 +116,12 @@ class Pool:
         candidate.judge(slowness, now_ms())
         self.fail(candidate)
 
-    def take_answered(self) -> set[Endpoint]:
+    def take_answered(self) -> set[Candidate]:
         """The addresses that have answered since this was asked last."""
         answered, self._answered = self._answered, set()
         return answered
 
-    def put_back_answered(self, answered: set[Endpoint]) -> None:
+    def put_back_answered(self, answered: set[Candidate]) -> None:
         self._answered |= answered
 
     def probe(self, candidate: Candidate, is_ready: bool) -> None:

@@ -1,0 +1,89 @@
+"""Tasks side by side of which one result is wanted: who wins, and how the others end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from proxy.errors import BadUpstreamAnswerError, QueryTimeoutError, UpstreamUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Any
+
+
+class Answer(Protocol):
+    """What an attempt brings. worth_another: somebody else may give a better one."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def worth_another(self) -> bool: ...
+
+    def leave(self) -> None:
+        """It is not wanted; may be said more than once."""
+
+
+R = TypeVar("R", bound=Answer)
+
+_OF_ONE_ADDRESS = (UpstreamUnreachableError, QueryTimeoutError, BadUpstreamAnswerError)
+"""Failures that another address need not meet; a limit it would."""
+
+
+async def first_good(racers: Sequence[asyncio.Task[R]]) -> asyncio.Task[R]:
+    """The first that ends well, or as the others would; when none does, one that ended last."""
+    waiting = set(racers)
+    while True:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        ended = [racer for racer in racers if racer in done]
+        for is_wanted in (is_good, _is_hopeless):
+            for racer in ended:
+                if is_wanted(racer):
+                    return racer
+        if not waiting:
+            return ended[-1]
+
+
+def is_good(racer: asyncio.Task[R]) -> bool:
+    """Whether it has brought an answer that nobody else need be asked for."""
+    return _has_result(racer) and not racer.result().worth_another
+
+
+def _is_hopeless(racer: asyncio.Task[R]) -> bool:
+    if _has_result(racer):
+        return False
+    return racer.cancelled() or not isinstance(racer.exception(), _OF_ONE_ADDRESS)
+
+
+def _has_result(racer: asyncio.Task[Any]) -> bool:
+    return not racer.cancelled() and racer.exception() is None
+
+
+def let_go(racers: Iterable[asyncio.Task[R]]) -> None:
+    """What those that have ended brought is not wanted."""
+    for racer in racers:
+        if _has_result(racer):
+            racer.result().leave()
+
+
+async def end_all(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel them, and be there until the last has ended, whoever cancels the caller meanwhile.
+
+    Their errors are read, so that nobody misses them.
+    """
+    for task in tasks:
+        task.cancel()
+    cancelled: asyncio.CancelledError | None = None
+    while running := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        _has_result(task)
+    if cancelled:
+        try:
+            raise cancelled
+        finally:
+            cancelled = None  # its traceback leads here
