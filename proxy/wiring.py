@@ -97,9 +97,9 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
     memory = ground.memory
     in_memory = MemoryStore(memory.cache_bytes, settings.max_extent_share)
     shared = ground.sharing.extents if ground.sharing else None
-    store = TieredStore(in_memory, shared.changed) if shared else in_memory
+    store = TieredStore(in_memory, shared) if shared else in_memory
     keep = _keep_policy(settings, read_cache_config(settings).life_ms)
-    cache = ResultsCache(store, watch, clock, threads, keep, ground.background, shared)
+    cache = ResultsCache(store, watch, clock, threads, keep, ground.background)
     split = SplitPolicy(
         settings.split_interval_ms,
         settings.max_splits,

@@ -1,7 +1,8 @@
 """How many requests of a kind run at once, over all and for one tenant; others wait their turn.
 
 No tenant can fill the gate, nor the waiting places, against the others: who runs least is let in
-first, and where no place to wait is left, who waits most gives one up.
+first, and where no place to wait is left, who waits most gives one up. Among a tenant's requests
+those go first of whose answer fewest run, so that one of a few parts need not wait for all of many.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from math import ceil
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from proxy.engine.ticket import PART_OF
 from proxy.errors import TooManyRequestsError
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class GatePolicy:
 @dataclass(eq=False, slots=True)
 class _Waiter:
     tenant: str
+    answer: object
     admitted: asyncio.Future[None]
 
 
@@ -56,6 +59,7 @@ class Gate:
         self._waiting = waiting
         self._tenant_limit = tenant_limit
         self._running: Counter[str] = Counter()
+        self._answers: Counter[object] = Counter()
         self._total = 0
         self._waiters: list[_Waiter] = []
 
@@ -66,14 +70,15 @@ class Gate:
         Raises:
             TooManyRequestsError: too many wait already, or the wait was too long.
         """
+        answer = PART_OF.get() or object()
         if self._has_room(tenant):
-            self._admit(tenant)
+            self._admit(tenant, answer)
         else:
-            await self._wait(tenant)
+            await self._wait(tenant, answer)
         try:
             yield
         finally:
-            self._leave(tenant)
+            self._leave(tenant, answer)
 
     def _has_room(self, tenant: str) -> bool:
         """Nobody who could enter waits: see `_leave`."""
@@ -82,14 +87,15 @@ class Gate:
         own = self._tenant_limit(tenant) if self._tenant_limit else 0
         return self._running[tenant] < (own or self._policy.max_tenant_running)
 
-    def _admit(self, tenant: str) -> None:
+    def _admit(self, tenant: str, answer: object) -> None:
         self._running[tenant] += 1
+        self._answers[answer] += 1
         self._total += 1
 
-    async def _wait(self, tenant: str) -> None:
+    async def _wait(self, tenant: str, answer: object) -> None:
         if len(self._waiters) >= self._policy.max_waiting:
             self._make_place(tenant)
-        waiter = _Waiter(tenant, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(tenant, answer, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._waiting.inc()
         try:
@@ -109,7 +115,7 @@ class Gate:
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         elif not waiter.admitted.cancelled() and waiter.admitted.exception() is None:
-            self._leave(waiter.tenant)
+            self._leave(waiter.tenant, waiter.answer)
 
     def _make_place(self, tenant: str) -> None:
         """Send away the youngest waiter of the tenant that waits most, unless `tenant` would then."""
@@ -125,17 +131,20 @@ class Gate:
             refusal = self._refusal(f"others came who have fewer ({flag})")
             youngest.admitted.set_exception(refusal)
 
-    def _leave(self, tenant: str) -> None:
+    def _leave(self, tenant: str, answer: object) -> None:
         """Give a place back, and let in all who then may: first those whose tenants run least."""
         self._running[tenant] -= 1
+        self._answers[answer] -= 1
         self._total -= 1
         if not self._running[tenant]:
             del self._running[tenant]
+        if not self._answers[answer]:
+            del self._answers[answer]
         while able := [w for w in self._waiters if self._has_room(w.tenant)]:
-            first = min(able, key=lambda waiter: self._running[waiter.tenant])
+            first = min(able, key=lambda w: (self._running[w.tenant], self._answers[w.answer]))
             self._waiters.remove(first)
             if not first.admitted.done():
-                self._admit(first.tenant)
+                self._admit(first.tenant, first.answer)
                 first.admitted.set_result(None)
 
     def _refusal(self, reason: str) -> TooManyRequestsError:

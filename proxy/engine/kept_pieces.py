@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, ExtentStore, Threads
-    from proxy.engine.shared_extents import SharedExtents
     from proxy.model.grid import Grid
     from proxy.plan.cache_key import CacheKey
 
@@ -74,7 +73,6 @@ class KeptPieces(Generic[P]):
         threads: Threads,
         background: Background,
         keeping: Keeping[P],
-        shared: SharedExtents | None = None,
     ) -> None:
         self._store = store
         self._watch = watch
@@ -82,7 +80,6 @@ class KeptPieces(Generic[P]):
         self._threads = threads
         self._background = background
         self._keeping = keeping
-        self._shared = shared
         self._purged_ms = -1
 
     def between(
@@ -103,13 +100,11 @@ class KeptPieces(Generic[P]):
                     yield kept, until_ms
 
     async def load(self, key: CacheKey, first: int, end: int) -> bool:
-        """Bring into memory what a tier has of these steps; whether that was anything."""
-        if self._shared is None:
-            return False
+        """Bring into memory what a tier behind the store has of these steps; whether that was anything."""
         size = self._keeping.extent_steps
         numbers = range(first // size, (end - 1) // size + 1)
         found = False
-        for extent in await self._shared.load(key, list(numbers)):
+        for extent in await self._store.load(key, list(numbers)):
             for kept in extent.kept:
                 found |= self._take_in(key, extent.metric_names, cast("Kept[P]", kept))
         return found

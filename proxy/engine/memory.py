@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["UNCOUNTED", "MemoryBudget", "MemoryPolicy"]
 
 _SMALL, _LARGE, _BEGUN = range(3)
-_TYPICAL_BYTES = 64 << 20
+_TYPICAL_BYTES = 32 << 20
 """What a large answer is thought to take until there have been some."""
 _STEP_BYTES = 4 << 20
 """What arrives is taken on in smaller steps than this."""
@@ -112,7 +112,7 @@ class MemoryBudget:
 
     def _learn(self, peak_bytes: int) -> None:
         """At once that answers are larger, slowly that they are smaller."""
-        nearer_bytes = self._typical_bytes + (peak_bytes - self._typical_bytes) // 8
+        nearer_bytes = self._typical_bytes + (peak_bytes - self._typical_bytes) // 4
         self._typical_bytes = min(max(peak_bytes, nearer_bytes), self._policy.large_bytes)
 
     async def wait(self, ticket: Ticket, size_bytes: int) -> None:
@@ -143,6 +143,8 @@ class MemoryBudget:
             self._waiters.remove(waiter)
         elif not granted.cancelled() and granted.exception() is None:
             self.change(waiter.ticket, -waiter.size_bytes)
+            if not self._policy.large_part(waiter.ticket.held_bytes):
+                self._promise(waiter.ticket, 0)
         self._serve()
 
     def _serve(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.model.piece import SeriesList
     from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
+    from proxy.plan.cache_key import CacheKey
     from proxy.plan.limits import LimitsTable
     from proxy.plan.store_views import Look
 
@@ -179,6 +180,10 @@ class ExtentStore(Protocol):
 
     def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """As `put`, for what a tier behind this store has given: it is not told to it again."""
+        ...
+
+    async def load(self, key: CacheKey, numbers: list[int]) -> list[Extent[AnyPiece]]:
+        """What a tier behind this store has of some extents of a key."""
         ...
 
     def remove_where(self, matches: Callable[[ExtentId, Extent[AnyPiece]], bool]) -> int:

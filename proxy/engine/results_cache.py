@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, ExtentStore, Threads
-    from proxy.engine.shared_extents import SharedExtents
     from proxy.model.extent import Kept
     from proxy.model.piece import Piece
     from proxy.plan.holes import StoreWatch
@@ -69,7 +68,6 @@ class ResultsCache:
         threads: Threads,
         policy: KeepPolicy,
         background: Background,
-        shared: SharedExtents | None = None,
     ) -> None:
         keeping = Keeping(
             policy.extent_steps,
@@ -78,17 +76,16 @@ class ResultsCache:
             lambda piece: piece.floats.text_bytes,
             policy,
         )
-        self._pieces = KeptPieces(store, watch, clock, threads, background, keeping, shared)
+        self._pieces = KeptPieces(store, watch, clock, threads, background, keeping)
         self._store = store
         self._threads = threads
         self._policy = policy
         self._clock = clock
-        self._is_shared = shared is not None
 
     async def held(self, plan: RangePlan) -> list[Hit]:
         """As `lookup`; what memory lacks and may have been kept is looked for in the tier behind it."""
         hits = self.lookup(plan)
-        if plan.key is None or not self._is_shared:
+        if plan.key is None:
             return hits
         younger_than_ms = self._clock.wall_ms() - self._policy.freshness_ms
         settled = settled_steps(plan.grid, plan.known.traits, younger_than_ms)

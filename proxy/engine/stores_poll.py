@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from proxy.engine.ports import Clock, Upstream
     from proxy.engine.stores_memory import StoresMemory
     from proxy.plan.holes import StoreWatch
+    from proxy.plan.store_views import Look
 
 
 async def poll_stores(
@@ -41,14 +42,18 @@ async def poll_stores(
             is_failing = True
         else:
             is_failing = False
-            if look is None:
-                watch.no_such_endpoint()
-            else:
-                watch.look(began_ms, clock.monotonic_ms(), look.stores, look.has_lost_sight)
-                if memory is not None:
-                    memory.note(watch)
+            _take(watch, look, began_ms, clock.monotonic_ms())
+            if memory is not None:
+                memory.note(watch)
         if watch.away != away:
             away = watch.away
             STORES_AWAY.set(len(away))
             LOG.warning("stores of the upstream", extra={"away": "; ".join(away) or "none"})
         await asyncio.sleep(interval_s)
+
+
+def _take(watch: StoreWatch, look: Look | None, began_ms: int, ended_ms: int) -> None:
+    if look is None:
+        watch.no_such_endpoint()
+    else:
+        watch.look(began_ms, ended_ms, look.stores, look.has_lost_sight)

@@ -138,11 +138,13 @@ class GuardedTier:
         return True
 
     async def add(self, name: str, value: bytes, life_s: int) -> bool:
-        """Whether a name was free, and is now ours; also when the tier fails."""
+        """Whether a name was free, and is now ours; also when the tier fails, or the value is large."""
         until_s = _now_s() + self._policy.timeout_s
-        is_ours, trouble = await self._attempt(
-            self._raw.add(Entry(name, value, life_s)), "add", until_s
-        )
+        parts = parts_of(Entry(name, value, life_s), self._raw.max_value_bytes)
+        if len(parts) != 1:
+            TIER_WRITES.labels(self._raw.name, "dropped").inc()
+            return True
+        is_ours, trouble = await self._attempt(self._raw.add(parts[0]), "add", until_s)
         if trouble:
             TIER_WRITES.labels(self._raw.name, trouble).inc()
         return is_ours is not False

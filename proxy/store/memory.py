@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
+    from proxy.plan.cache_key import CacheKey
 
 _ENTRY_BYTES = 300
 """What an entry costs beside its extent: the id, the dictionary's slot and its link."""
@@ -70,6 +71,10 @@ class MemoryStore:
     def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """As `put`: there is nothing behind this store."""
         return self.put(extent_id, extent)
+
+    async def load(self, key: CacheKey, numbers: list[int]) -> list[Extent[AnyPiece]]:  # noqa: ARG002
+        """There is nothing behind this store."""
+        return []
 
     def remove(self, extent_id: ExtentId) -> None:
         found = self._extents.pop(extent_id, None)

@@ -1,32 +1,44 @@
-"""Memory in front of a tier: what is put is told, so that it can be written there later."""
+"""Memory in front of a tier: what is put is written there later, what is missing is read from there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from proxy.model.extent import AnyPiece, Extent, ExtentId
     from proxy.model.piece import SeriesList
+    from proxy.plan.cache_key import CacheKey
     from proxy.store.memory import MemoryStore
 
 
-class TieredStore:
-    """Implements `engine.ports.ExtentStore`. changed: told the id of each extent that is put."""
+class Behind(Protocol):
+    """What stands behind memory (`engine.shared_extents`)."""
 
-    def __init__(self, memory: MemoryStore, changed: Callable[[ExtentId], None]) -> None:
+    def changed(self, extent_id: ExtentId) -> None:
+        """An extent in memory is not what it was."""
+        ...
+
+    async def load(self, key: CacheKey, numbers: list[int]) -> list[Extent[AnyPiece]]:
+        """What is there of some extents of a key."""
+        ...
+
+
+class TieredStore:
+    """Implements `engine.ports.ExtentStore`."""
+
+    def __init__(self, memory: MemoryStore, behind: Behind) -> None:
         self._memory = memory
-        self._changed = changed
+        self._behind = behind
         self.get = memory.get
         self.peek = memory.peek
         self.remove_where = memory.remove_where
+        self.load = behind.load
 
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in memory, and have it written to the tier."""
         is_kept = self._memory.put(extent_id, extent)
         if is_kept:
-            self._changed(extent_id)
+            self._behind.changed(extent_id)
         return is_kept
 
     def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:

@@ -6,11 +6,14 @@ The forms are those of Thanos (`pkg/discovery/dns`), before a URL or a bare name
     dns+http://host:port        each A and AAAA address of the name
     dnssrv+http://name          each target of the SRV records, and each of its addresses
     dnssrvnoa+http://name       each target of the SRV records, by its name
+
+With SRV records a port in the flag, as in `dnssrv+http://name:port`, goes before theirs.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
@@ -20,6 +23,8 @@ EXPECTED = (
     "or dns+, dnssrv+ or dnssrvnoa+ before one"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_IN_NO_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f\\?#]")
+"""An empty query or fragment too: the path of a request would end up in it."""
 
 
 class Kind(Enum):
@@ -46,7 +51,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamAddress:
-    """What a flag names. port: 0 where SRV records say it."""
+    """What a flag names. port: 0 where SRV records say it. text: the URL, without the prefix."""
 
     kind: Kind
     scheme: str
@@ -56,13 +61,21 @@ class UpstreamAddress:
     text: str
 
     def at(self, host: str, port: int, name: str) -> Endpoint:
-        """The endpoint at a host (a name, or an IP address that `name` was looked up to)."""
-        place = f"{_bracketed(host)}:{port}"
-        url = f"{self.scheme}://{place}{self.path}"
-        if host == name:
+        """The endpoint at a host (a name, or an IP address that `name` was looked up to).
+
+        port: of an SRV record; what the flag says goes before it.
+        """
+        port = self.port or port
+        name = name.rstrip(".")  # certificates and virtual hosts are named without
+        url = f"{self.scheme}://{_bracketed(host.rstrip('.'))}:{port}{self.path}"
+        if host.rstrip(".") == name:
             return Endpoint(url)
-        is_default = port == _DEFAULT_PORTS[self.scheme]
-        return Endpoint(url, name if is_default else f"{name}:{port}", name)
+        return Endpoint(url, self.host_header(port, name), name)
+
+    def host_header(self, port: int, name: str) -> str:
+        """What a client that connects by name would send."""
+        port = self.port or port
+        return name if port == _DEFAULT_PORTS[self.scheme] else f"{name}:{port}"
 
 
 def parse_upstream(text: str) -> UpstreamAddress:
@@ -71,6 +84,8 @@ def parse_upstream(text: str) -> UpstreamAddress:
     Raises:
         ValueError: it is none; the text says what is expected.
     """
+    if _IN_NO_ADDRESS.search(text):
+        raise ValueError(EXPECTED)
     kind, rest = _kind_of(text)
     if kind is not Kind.STATIC and "://" not in rest:
         rest = f"http://{rest}"
@@ -79,19 +94,16 @@ def parse_upstream(text: str) -> UpstreamAddress:
         port = parts.port  # checked when it is read
     except ValueError as error:
         raise ValueError(EXPECTED) from error
-    is_whole = parts.scheme in _DEFAULT_PORTS and parts.hostname and port != 0
-    if not is_whole or parts.query or parts.fragment or any(c.isspace() for c in text):
+    host = parts.hostname or ""
+    if parts.scheme not in _DEFAULT_PORTS or not host.strip(".") or port == 0:
         raise ValueError(EXPECTED)
     if parts.username is not None:
         raise ValueError("an address without user and password is expected")
-    has_records = kind in {Kind.SRV, Kind.SRV_ONLY}
-    if has_records and port is not None:
-        raise ValueError(f"the port of {kind.value}+ comes from the SRV records: leave it out")
-    host = parts.hostname or ""
     if kind is not Kind.STATIC and _is_ip(host):
         raise ValueError(f"{kind.value}+ needs a name, not an IP address")
-    own_port = 0 if has_records else port or _DEFAULT_PORTS[parts.scheme]
-    return UpstreamAddress(kind, parts.scheme, host, own_port, parts.path, rest)
+    has_records = kind in {Kind.SRV, Kind.SRV_ONLY}
+    default_port = 0 if has_records else _DEFAULT_PORTS[parts.scheme]
+    return UpstreamAddress(kind, parts.scheme, host, port or default_port, parts.path, rest)
 
 
 def static_endpoint(address: UpstreamAddress) -> Endpoint:

@@ -173,13 +173,11 @@ def _too_large(most_bytes: int) -> LimitError:
 def _inflated(inflate: isal_zlib.Decompress, chunk: bytes) -> Iterator[bytes]:
     """Piece by piece: a few bytes may become very many, and memory for them is asked for first."""
     try:
-        while chunk:
+        more = None
+        while more is None or len(more) == _INFLATED_BYTES:
             more = inflate.decompress(chunk, _INFLATED_BYTES)
             yield more
             chunk = inflate.unconsumed_tail
-            while len(more) == _INFLATED_BYTES and not chunk:
-                more = inflate.decompress(b"", _INFLATED_BYTES)
-                yield more
     except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
         raise BadUpstreamAnswerError("the upstream's gzip answer is broken") from error
 

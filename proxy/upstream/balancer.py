@@ -22,7 +22,9 @@ _FORGETS_MS = 10_000
 """In this time an old opinion of an address loses most of its weight."""
 _NEW_OPINION = 0.3
 """The weight of the newest time against all that came before."""
-_SLOWEST = 1_000.0
+_TINY = 1e-9
+_MOST = math.log(100)
+"""No more than a hundred times as slow, or as fast, as others."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,18 +39,25 @@ class Candidate:
     in_flight: int = 0
     started: str = ""
     """When its process says that it began; "" where it does not say."""
-    _slowness: float = 1.0
+    _slow_log: float = 0.0
     _judged_ms: int = 0
 
     def judge(self, ratio: float, now_ms: int) -> None:
-        """A question has taken `ratio` times as long as such questions do."""
-        current = self.slowness(now_ms)
-        self._slowness = current + (min(ratio, _SLOWEST) - current) * _NEW_OPINION
+        """A question has taken `ratio` times as long as such questions do.
+
+        The mean is that of logarithms: once a thousand times as slow is no reason for a long exile.
+        """
+        current = self._log(now_ms)
+        newest = max(-_MOST, min(math.log(max(ratio, _TINY)), _MOST))
+        self._slow_log = current + (newest - current) * _NEW_OPINION
         self._judged_ms = now_ms
 
     def slowness(self, now_ms: int) -> float:
         """Fades to 1 where nothing is asked, so that a slow address is tried again."""
-        return 1 + (self._slowness - 1) * math.exp((self._judged_ms - now_ms) / _FORGETS_MS)
+        return math.exp(self._log(now_ms))
+
+    def _log(self, now_ms: int) -> float:
+        return self._slow_log * math.exp((self._judged_ms - now_ms) / _FORGETS_MS)
 
     def cost(self, now_ms: int) -> float:
         return (self.in_flight + 1) * self.slowness(now_ms) / self.breaker.weight(now_ms)

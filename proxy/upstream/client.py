@@ -16,15 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import aiohttp
 from yarl import URL
 
-from proxy.codec.stores_json import parse_stores, start_time
 from proxy.engine.deadline import GRACE_S, seconds_left, until_deadline
-from proxy.engine.fan_out import fan_out
 from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import Body, UpstreamAnswer
-from proxy.errors import QueryError, UpstreamUnreachableError
 from proxy.model.query import Caller
 from proxy.plan.breaker import BreakerPolicy
-from proxy.plan.store_views import Look, least_view
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS
 from proxy.upstream.answers import (
     READ_BUFFER_BYTES,
@@ -37,13 +33,14 @@ from proxy.upstream.answers import (
 from proxy.upstream.attempts import AttemptPolicy, Attempts
 from proxy.upstream.budget import BudgetPolicy, RetryBudget
 from proxy.upstream.pool import Pool
+from proxy.upstream.reports import Reports
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Hashable
 
     from proxy.engine.ports import Admission, MemoryTicket
-    from proxy.plan.holes import Store
+    from proxy.plan.store_views import Look
     from proxy.upstream.addresses import Endpoint
     from proxy.upstream.balancer import Candidate
 
@@ -52,8 +49,6 @@ _FORM = ("Content-Type", "application/x-www-form-urlencoded")
 _BUFFERS_BYTES = 2 * READ_BUFFER_BYTES
 """What a request holds at least: its connection's buffer may fill to twice its size."""
 _MOST_REPORT_BYTES = 16 << 20
-_CHECK_TIMEOUT_S = 1.0
-_CHECKS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +99,9 @@ class ThanosClient:
         self._admission = admission
         self._tls = tls
         self.pool = Pool(policy.breaker)
+        self._reports = Reports(self.pool, self._ask_one)
         budget = RetryBudget(policy.budget)
-        self._attempts = Attempts(self.pool, budget, policy.attempts, self._check)
+        self._attempts = Attempts(self.pool, budget, policy.attempts, self._reports.check)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=policy.max_connections,
@@ -175,6 +171,7 @@ class ThanosClient:
         question = Question(method, raw_path, list(caller.pairs), body)
         can_repeat = body is None or isinstance(body, bytes)
         memory = self._admission.open()
+        answer: OpenAnswer | None = None
         try:
             async with until_deadline(caller), self._admission.enter(caller.tenant):
                 await memory.grow(_BUFFERS_BYTES)
@@ -183,11 +180,10 @@ class ThanosClient:
                     ("forward", method, raw_path.partition("?")[0]),
                     can_repeat,
                 )
-            try:
-                yield answer
-            finally:
-                answer.leave()
+            yield answer
         finally:
+            if answer is not None:
+                answer.leave()
             memory.close()
 
     async def _open(self, endpoint: Endpoint, question: Question, caller: Caller) -> OpenAnswer:
@@ -228,55 +224,15 @@ class ThanosClient:
 
     async def stores(self) -> Look | None:
         """See `engine.ports.Upstream.stores`."""
-        answered = self.pool.take_answered()
-        asked = self.pool.in_rotation
-        before = {candidate: candidate.started for candidate in asked}
-        try:
-            views = await fan_out(self._stores_of, asked, len(asked) or 1)
-        except BaseException:
-            self.pool.put_back_answered(answered)
-            raise
-        has_restarted = any(one.started != begun for one, begun in before.items() if begun)
-        known = [view for view in views if view is not None]
-        if not known:
-            return None
-        has_lost_sight = bool(answered - {candidate.endpoint for candidate in asked})
-        return Look(least_view(known), has_lost_sight or has_restarted)
-
-    async def _stores_of(self, candidate: Candidate) -> list[Store] | None:
-        """What one address lists; None where there is no such endpoint."""
-        answer = await self._ask_one(candidate, "/api/v1/stores")
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return None
-        if answer.status != HTTPStatus.OK:
-            raise answer_error(answer)
-        info = await self._ask_one(candidate, "/api/v1/status/runtimeinfo")  # afterwards, not before
-        candidate.started = start_time(info.body) if info.status == HTTPStatus.OK else ""
-        return parse_stores(answer.body)
+        return await self._reports.stores()
 
     async def is_ready(self, timeout_s: float) -> bool:
-        """Whether any address says that it is ready."""
-        asked = self.pool.candidates
-        statuses = await fan_out(lambda one: self.probe(one, timeout_s), asked, len(asked) or 1)
-        return HTTPStatus.OK in statuses
+        """See `engine.ports.Forwarder.is_ready`: one address that is, is enough."""
+        return await self._reports.is_ready(timeout_s)
 
     async def probe(self, candidate: Candidate, timeout_s: float) -> int:
         """The status of an address's `/-/ready`; 0 when it did not answer in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return (await self._ask_one(candidate, "/-/ready")).status
-        except (QueryError, TimeoutError):
-            return 0
-
-    async def _check(self, candidate: Candidate) -> None:
-        """See `Attempts`."""
-        status = 0
-        for _ in range(_CHECKS):
-            status = status or await self.probe(candidate, _CHECK_TIMEOUT_S)
-        is_ready = 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR
-        self.pool.probe(candidate, is_ready)
-        if not is_ready:
-            raise UpstreamUnreachableError("the upstream is not ready")
+        return await self._reports.probe(candidate, timeout_s)
 
     async def _ask_one(self, candidate: Candidate, path: str) -> ReadAnswer:
         """Ask an address about itself: no queue, no second attempt, no opinion of it."""

@@ -23,16 +23,18 @@ class Latencies:
 
     def __init__(self, most_kinds: int = 1_000) -> None:
         self._most_kinds = most_kinds
-        self._times: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._times: OrderedDict[int, deque[float]] = OrderedDict()
+        """By the hash of the kind, which may be as long as a query."""
 
     def add(self, kind: Hashable, took_ms: float) -> None:
-        times = self._times.get(kind)
+        key = hash(kind)
+        times = self._times.get(key)
         if times is None:
-            times = self._times[kind] = deque(maxlen=_REMEMBERED)
+            times = self._times[key] = deque(maxlen=_REMEMBERED)
             if len(self._times) > self._most_kinds:
                 self._times.popitem(last=False)
         else:
-            self._times.move_to_end(kind)
+            self._times.move_to_end(key)
         times.append(took_ms)
 
     def typical_ms(self, kind: Hashable) -> float | None:
@@ -44,7 +46,7 @@ class Latencies:
         return self._quantile(kind, _PERCENTILE)
 
     def _quantile(self, kind: Hashable, share: float) -> float | None:
-        times = self._times.get(kind)
+        times = self._times.get(hash(kind))
         if times is None or len(times) < _LEAST:
             return None
         return sorted(times)[min(int(len(times) * share), len(times) - 1)]

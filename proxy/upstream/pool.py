@@ -74,7 +74,7 @@ class Pool:
 
     def another(self, tried: Sequence[Candidate]) -> Candidate | None:
         """An address that may work and was not asked yet."""
-        if len(self._candidates) < 2:
+        if len(self._candidates) <= 1:
             return None
         found = self.pick(tried)
         is_able = found and found not in tried and found.breaker.allows(now_ms())

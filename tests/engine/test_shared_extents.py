@@ -50,9 +50,9 @@ class Process(Cached):
         self.tier = tier
         self.purges = PurgeLog(tier, self.clock)
         self.shared = SharedExtents(tier, self.watch, self.clock, self.threads, self.purges)
-        self.tiered = TieredStore(self.store, self.shared.changed)
+        self.tiered = TieredStore(self.store, self.shared)
         self.cache = ResultsCache(
-            self.tiered, self.watch, self.clock, self.threads, KEEP, self.background, self.shared
+            self.tiered, self.watch, self.clock, self.threads, KEEP, self.background
         )
         self.queries = RangeQueries(
             self.upstream,

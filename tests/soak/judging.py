@@ -178,11 +178,19 @@ class Judge:
         if found.asking.is_fresh:
             return
         for moment_ms, is_of_samples in self._turns(found, lives):
-            whole = {WHOLE} if is_of_samples else set()
-            for view in whole | {view for view in self.sky.views.at(moment_ms) if not view.notes}:
+            for view in self._kept_views(moment_ms, is_of_samples):
                 allowed = self._may_be_kept(found, lives, moment_ms, view)
                 if allowed.any():
                     yield moment_ms, view, allowed
+
+    def _kept_views(self, moment_ms: int, is_of_samples: bool) -> set[View]:
+        """Of which views answers may have been kept.
+
+        is_of_samples: also those of whom nothing is missed; a store that is away may have no part
+        in what is asked.
+        """
+        views = {view for view in self.sky.views.at(moment_ms) if not view.notes}
+        return views | {WHOLE, self._expected(moment_ms)} if is_of_samples else views
 
     def _turns(self, found: Found, lives: Lives) -> list[tuple[int, bool]]:
         """The newest moments of each state that kept answers may show, the newest first.
@@ -228,14 +236,26 @@ class Judge:
     def _is_trusted(self, view: View, moment_ms: int, asking: Asking, lives: Lives) -> bool:
         """Whether all stores took part, or those that did not were no longer expected."""
         for store in view.missed:
-            absences = self.sky.views.away(store, moment_ms)
-            gone_ms = min((one.gone_ms for one in absences), default=moment_ms)
-            back_ms = max((one.back_ms for one in absences), default=ALWAYS_MS)
-            is_forgotten = moment_ms - gone_ms >= self.lives.stores_forget_ms - _FORGET_PLAY_MS
+            gone_ms, back_ms = self._absence(store, moment_ms)
             is_unseen = lives.trusts_unseen and not self._has_looked(gone_ms, back_ms)
+            is_forgotten = self._is_forgotten(store, moment_ms)
             if not is_unseen and (not is_forgotten or asking.last_look_ms >= back_ms):
                 return False
         return True
+
+    def _expected(self, moment_ms: int) -> View:
+        """All stores but those that had been away for so long that nobody expected them."""
+        return View(frozenset(one for one in ALL if not self._is_forgotten(one, moment_ms)))
+
+    def _is_forgotten(self, store: str, moment_ms: int) -> bool:
+        gone_ms, _ = self._absence(store, moment_ms)
+        return moment_ms - gone_ms >= self.lives.stores_forget_ms - _FORGET_PLAY_MS
+
+    def _absence(self, store: str, moment_ms: int) -> tuple[int, int]:
+        """From when until when a store is away from some replica; empty if it is not."""
+        absences = self.sky.views.away(store, moment_ms)
+        gone_ms = min((one.gone_ms for one in absences), default=moment_ms)
+        return gone_ms, max((one.back_ms for one in absences), default=ALWAYS_MS)
 
     def _has_looked(self, from_ms: int, until_ms: int) -> bool:
         """Whether a look at the stores fell between two times."""

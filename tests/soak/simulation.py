@@ -13,6 +13,7 @@ import aiohttp
 
 from proxy.app import start
 from proxy.settings import Settings
+from proxy.store.memory import MemoryStore
 from tests.clients import Proxy
 from tests.soak.clients import BEAT_S, STALL_S, Clients
 from tests.soak.clock import HOUR_MS, MAX_SKEW_MS, SECOND_MS, SoakClock
@@ -56,7 +57,7 @@ def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
             "split_interval_ms": 6 * HOUR_MS,
             "extent_steps": 64,
             "cache_config": "{type: IN-MEMORY, config: {max_size: 6MB}}",
-            "memo_bytes": 2 << 20,
+            "memo_bytes": 512 << 10,
             "stores_interval_ms": 8,
             "request_timeout_ms": 400,
             "connect_timeout_ms": 1000,
@@ -102,6 +103,7 @@ class Simulation:
 
     def _measure(self) -> None:
         engine = self.proxy.app.engine
+        assert isinstance(engine.store, MemoryStore)
         kept_bytes = engine.store.used_bytes + engine.memo.used_bytes
         self.clients.tally.by_hour.append(taken(kept_bytes))
 

@@ -216,3 +216,18 @@ def test_pods_of_a_lost_store_are_missed_for_seconds_after_it_is_seen() -> None:
     past.clock.advance(1)
     assert past.is_allowed(hole, question=question, last_look_ms=START_MS)
     assert not past.is_allowed(hole, question=question)
+
+
+def test_samples_that_come_while_an_unrelated_store_is_away_are_late_for_their_life() -> None:
+    forgotten = Absence(
+        "newcomer", 0, START_MS - 3 * HOUR_MS, START_MS - 3 * HOUR_MS, START_MS + HOUR_MS
+    )
+    gateway = Absence("gateway", 0, START_MS - MINUTE_MS, START_MS - MINUTE_MS, START_MS + HOUR_MS)
+    late_queue = dataclasses.replace(late(SOME), metric="queue_length")
+    past = Past(late_queue, (forgotten, gateway))
+    question = dataclasses.replace(QUESTION, expr=EXPR_OF["queue_length"])
+    old = past.answer(question)
+    past.clock.advance(LIVES.recent_life_ms - 1)
+    assert past.is_allowed(old, question)
+    past.clock.advance(1)
+    assert not past.is_allowed(old, question)

@@ -344,6 +344,16 @@ async def test_a_name_is_ours_when_it_was_free_or_nobody_can_say() -> None:
         assert await tier.add("taken", b"mine", 5)
 
 
+async def test_what_was_added_can_be_got_like_what_was_put() -> None:
+    async with guarded(raw := FakeTier()) as tier:
+        await tier.add("lease", b"mine", 5)
+        assert bytes((await tier.get_many(["lease"]))["lease"]) == b"mine"
+        dropped = writes("dropped")
+        assert await tier.add("large", bytes(5_000), 5)
+        assert writes("dropped") - dropped == 1
+        assert raw.values.keys() == {"lease"}
+
+
 async def test_the_end_waits_only_so_long_for_writes() -> None:
     raw = FakeTier(late_s=30)
     tier = GuardedTier(raw, dataclasses.replace(POLICY, write_timeout_s=30))

@@ -29,10 +29,12 @@ class DnsServer:
     asked: list[str] = field(default_factory=list)
 
     def answer(self, wire: bytes, over: str) -> bytes | None:
+        if self.mood == "garbage":
+            return b"no message"
         query = dns.message.from_wire(wire)
         name = query.question[0].name
         self.asked.append(over)
-        if self.mood == "silent":
+        if self.mood == "silent":  # over TCP: an empty message
             return None
         response = dns.message.make_response(query)
         if self.mood == "servfail":

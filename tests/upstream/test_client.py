@@ -17,7 +17,9 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.model.query import Caller
+from proxy.upstream.attempts import AttemptPolicy
 from proxy.upstream.client import ClientPolicy, ThanosClient
+from tests.upstream.conftest import client_of
 from tests.fakes import (
     ERROR_JSON,
     Behaviour,
@@ -122,42 +124,40 @@ async def test_there_are_at_most_so_many_attempts(
 
 
 async def test_zero_retries_is_one_attempt(upstream: FakeUpstream, policy: ClientPolicy) -> None:
-    client = ThanosClient(upstream.url, dataclasses.replace(policy, max_attempts=0))
+    policy = dataclasses.replace(policy, attempts=AttemptPolicy(most=0, backoff_s=0))
     upstream.script = always(HTML_503)
-    with pytest.raises(BadUpstreamAnswerError, match="503"):
-        await ask(client)
+    async with client_of(policy, upstream) as client:
+        with pytest.raises(BadUpstreamAnswerError, match="503"):
+            await ask(client)
     assert len(upstream.asked) == 1
-    await client.close()
 
 
 async def test_a_timeout_is_not_tried_again(upstream: FakeUpstream, policy: ClientPolicy) -> None:
-    client = ThanosClient(upstream.url, dataclasses.replace(policy, request_timeout_s=0.3))
     upstream.script = always(never)
-    with pytest.raises(QueryTimeoutError, match=r"0\.3 s"):
-        await ask(client)
-    assert len(upstream.asked) == 1
-    await upstream.until(lambda: upstream.asked[0].left)
-    await client.close()
+    async with client_of(dataclasses.replace(policy, request_timeout_s=0.3), upstream) as client:
+        with pytest.raises(QueryTimeoutError, match=r"--upstream\.request-timeout"):
+            await ask(client)
+        assert len(upstream.asked) == 1
+        await upstream.until(lambda: upstream.asked[0].left)
 
 
 async def test_a_body_that_never_ends_runs_into_the_same_timeout(
     upstream: FakeUpstream, policy: ClientPolicy
 ) -> None:
-    client = ThanosClient(upstream.url, dataclasses.replace(policy, request_timeout_s=0.05))
     upstream.script = always(drip([b"{", b" ", b" "], 0.04))
-    with pytest.raises(QueryTimeoutError):
-        await ask(client)
-    await client.close()
+    async with client_of(dataclasses.replace(policy, request_timeout_s=0.05), upstream) as client:
+        with pytest.raises(QueryTimeoutError):
+            await ask(client)
 
 
 async def test_nobody_there_is_unreachable(policy: ClientPolicy) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        client = ThanosClient(f"http://127.0.0.1:{unused.getsockname()[1]}", policy)
-        with pytest.raises(UpstreamUnreachableError, match="cannot be reached"):
-            await ask(client)
-        assert not await client.is_ready(1)
-    await client.close()
+        nobody = FakeUpstream(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        async with client_of(policy, nobody) as client:
+            with pytest.raises(UpstreamUnreachableError, match="cannot be reached"):
+                await client.ask(PATH, FORM, CALLER)
+            assert not await client.is_ready(1)
 
 
 GZIP = {"Content-Encoding": "gzip"}
@@ -186,14 +186,14 @@ async def test_an_answer_that_breaks_off_is_none(client: ThanosClient, upstream:
     upstream.script = always(broken_off(b'{"status":"succ', 100))
     with pytest.raises(UpstreamUnreachableError, match="broke off"):
         await ask(client)
+    assert len(upstream.asked) == 3
 
 
 async def test_gzip_is_asked_for_and_inflated(upstream: FakeUpstream, policy: ClientPolicy) -> None:
-    client = ThanosClient(upstream.url, dataclasses.replace(policy, ask_for_gzip=True))
     upstream.script = always(gzipped(b'{"a":1}' * 1000))
-    assert await ask(client) == b'{"a":1}' * 1000
+    async with client_of(dataclasses.replace(policy, ask_for_gzip=True), upstream) as client:
+        assert await ask(client) == b'{"a":1}' * 1000
     assert upstream.asked[0].header("Accept-Encoding") == ["gzip"]
-    await client.close()
 
 
 @pytest.mark.parametrize("is_gzip", [False, True])
@@ -230,7 +230,7 @@ async def test_who_leaves_in_the_middle_of_a_body_ends_the_connection(
     client: ThanosClient, upstream: FakeUpstream
 ) -> None:
     upstream.script = always(drip([b"{"] * 1000, 0.01))
-    async with client.forward("GET", "/x", [], None) as answer:
+    async with client.forward("GET", "/x", CALLER, None) as answer:
         assert await anext(answer.chunks()) == b"{"
     await upstream.until(lambda: upstream.asked[0].left)
     assert upstream.open_connections() == 0
@@ -280,8 +280,7 @@ async def test_an_upstream_that_does_not_answer_is_not_ready(
 async def test_a_path_of_the_upstream_stands_before_every_path(
     upstream: FakeUpstream, policy: ClientPolicy
 ) -> None:
-    client = ThanosClient(f"{upstream.url}/thanos/", policy)
     upstream.script = always(OK)
-    await ask(client)
+    async with client_of(policy, FakeUpstream(f"{upstream.url}/thanos/")) as client:
+        await ask(client)
     assert upstream.asked[0].raw_path == f"/thanos{PATH}"
-    await client.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.upstream.addresses import parse_upstream
-from proxy.upstream.discovery import Discovery
+from proxy.upstream.discovery import Discovery, pause_s
 from proxy.upstream.lookup import Lookup, LookupFailedError, NoSuchNameError, Target
 from tests.upstream.dns_server import ADDRESS, dns_server
 
@@ -74,7 +74,7 @@ async def discovering(names: Lookup, *texts: str) -> AsyncIterator[Told]:
 
 async def until(told: Told, urls: list[str]) -> None:
     async with asyncio.timeout(5):
-        while told.changes[-1] != urls:  # noqa: ASYNC110  it is the discovery that is waited for
+        while told.changes[-1:] != [urls]:  # noqa: ASYNC110  it is the discovery that is waited for
             await asyncio.sleep(INTERVAL_S / 2)
 
 
@@ -145,11 +145,83 @@ async def test_srv_targets_are_looked_up_or_not_as_the_prefix_says() -> None:
 
 async def test_records_of_a_real_name_server_are_followed_as_they_change() -> None:
     async with dns_server(**{"_h._tcp.q": ["0 0 81 localhost."]}) as server:
-        names = Lookup(2.0, (ADDRESS,), server.port)
+        names = Lookup(0.3, (ADDRESS,), server.port)
         async with discovering(names, "dnssrvnoa+_h._tcp.q") as told:
             assert told.changes == [["http://localhost:81"]]
             server.records["_h._tcp.q"] = ["0 0 81 localhost.", "0 0 82 localhost."]
             await until(told, ["http://localhost:81", "http://localhost:82"])
-            server.mood = "servfail"
-            await later()
-            assert told.changes[-1] == ["http://localhost:81", "http://localhost:82"]
+            for mood in ("servfail", "silent", "garbage"):
+                server.mood = mood
+                asked = len(server.asked)
+                await later()
+                assert len(told.changes) == 2, mood
+                assert mood == "garbage" or len(server.asked) > asked
+            server.mood = ""
+            server.records["_h._tcp.q"] = ["0 0 82 localhost."]
+            await until(told, ["http://localhost:82"])
+
+
+def srv_names(*hosts: str) -> Names:
+    """One SRV name, `_h._tcp.q`, with these targets, which have no address yet."""
+    return Names(srv={"_h._tcp.q": [Target(host, 1) for host in hosts]})
+
+
+async def test_a_target_that_cannot_be_looked_up_takes_no_other_with_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    names = srv_names("p0", "p1")
+    names.known = {"p0": ["10.0.0.1"], "p1": LookupFailedError("nobody there")}
+    async with discovering(names, "dnssrv+_h._tcp.q") as told:
+        assert told.changes == [["http://10.0.0.1:1"]]
+        names.known["p1"] = ["10.0.0.2"]
+        await until(told, ["http://10.0.0.1:1", "http://10.0.0.2:1"])
+        names.known = {"p0": ["10.0.0.9"], "p1": LookupFailedError("nobody there")}
+        await until(told, ["http://10.0.0.9:1", "http://10.0.0.2:1"])
+        await later()
+        assert len(told.changes) == 3, "what is known of p1 stays"
+        assert caplog.text.count("cannot be looked up") == 2, "once for each time it fails"
+
+
+async def test_a_target_whose_name_has_gone_goes_unless_it_is_the_last() -> None:
+    names = srv_names("p0", "p1")
+    names.known = {"p0": ["10.0.0.1"], "p1": ["10.0.0.2"]}
+    async with discovering(names, "dnssrv+_h._tcp.q") as told:
+        del names.known["p0"]
+        await until(told, ["http://10.0.0.2:1"])
+        del names.known["p1"]
+        await later()
+        assert told.changes[-1] == ["http://10.0.0.2:1"]
+        assert "missing" in told.results
+
+
+async def test_targets_with_too_many_addresses_are_cut() -> None:
+    names = srv_names("p0", "p1")
+    names.known = {
+        "p0": [f"10.0.0.{last}" for last in range(150)],
+        "p1": [f"10.0.1.{last}" for last in range(150)],
+    }
+    async with discovering(names, "dnssrv+_h._tcp.q") as told:
+        assert len(told.changes[0]) == 200
+
+
+async def test_a_port_in_the_flag_goes_before_those_of_the_records() -> None:
+    names = srv_names("p0")
+    names.known = {"p0": ["10.0.0.1"]}
+    async with discovering(names, "dnssrv+_h._tcp.q:99", "dnssrvnoa+_h._tcp.q:98") as told:
+        assert told.changes == [["http://10.0.0.1:99", "http://p0:98"]]
+
+
+async def test_a_lookup_that_hangs_holds_up_neither_the_start_nor_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.upstream.discovery._LONGEST_LOOK_S", 0.05)
+    names = Names(known={"q": ["10.0.0.1"]}, hanging={"q"})
+    async with discovering(names, "dns+q:80") as told:
+        assert told.results == ["failed"]
+        names.hanging.clear()
+        await until(told, ["http://10.0.0.1:80"])
+
+
+def test_the_next_lookup_is_never_later_than_the_interval() -> None:
+    pauses = [pause_s(5.0) for _ in range(1000)]
+    assert 4.0 <= min(pauses) < max(pauses) <= 5.0
