@@ -1,4 +1,4 @@
-"""Many clients ask for 46 MB answers at once, of a proxy that may have 1 GiB; small queries keep coming.
+"""Many clients ask for 46 MB answers at once, of a proxy with 1 GiB; small queries keep coming.
 
     python -m benchmarks.memory_flood [--clients 200] [--limit-mb 1024] [--quick]
 
@@ -83,7 +83,7 @@ class Seen:
     @property
     def lost(self) -> list[Asked]:
         """Small queries that were not answered."""
-        return [asked for asked in self.small if asked.status != 200]  # noqa: PLR2004
+        return [asked for asked in self.small if asked.status != 200]
 
     @property
     def slowest_small_s(self) -> float:
@@ -153,7 +153,9 @@ class LimitedProxy:
 
 
 @asynccontextmanager
-async def limited_proxy(upstream_url: str, limit_bytes: int, *flags: str) -> AsyncIterator[LimitedProxy]:
+async def limited_proxy(
+    upstream_url: str, limit_bytes: int, *flags: str
+) -> AsyncIterator[LimitedProxy]:
     """A proxy with the default settings of a machine of this size."""
 
     def bound() -> None:
@@ -194,7 +196,7 @@ async def ask(client: aiohttp.ClientSession, url: str, gzip: bool) -> Asked:
             text = b""
             async for chunk in answer.content.iter_any():
                 size_bytes += len(chunk)
-                if answer.status != 200:  # noqa: PLR2004
+                if answer.status != 200:
                     text += chunk
             return Asked(answer.status, size_bytes, time.perf_counter() - began_s, text.decode())
     except (aiohttp.ClientError, OSError) as error:
@@ -210,7 +212,7 @@ def session() -> aiohttp.ClientSession:
 
 
 def _ask_all(answers: Queue[list[Asked]], urls: list[str], gzip: bool) -> None:
-    """All at once, in a process of its own: the small queries' times are not to be those of a client."""
+    """All at once, in a process of its own: the small queries' times shall not be a client's."""
 
     async def ask_all() -> list[Asked]:
         async with session() as client:
@@ -219,9 +221,7 @@ def _ask_all(answers: Queue[list[Asked]], urls: list[str], gzip: bool) -> None:
     answers.put(uvloop.run(ask_all()))
 
 
-async def flood(
-    proxy: LimitedProxy, paths: list[str], gzip: bool, pause_s: float = _PAUSE_S
-) -> Seen:
+async def flood(proxy: LimitedProxy, paths: list[str], gzip: bool, pause_s: float = _PAUSE_S) -> Seen:
     """All paths at once, and small queries until the last of them is answered."""
     seen = Seen()
     spawn = multiprocessing.get_context("spawn")
@@ -260,10 +260,9 @@ class Case(NamedTuple):
     same: bool
 
     def __str__(self) -> str:
-        return (
-            f"{'warm' if self.warm else 'cold'} {'gzip' if self.gzip else 'identity'}, "
-            f"{'one query' if self.same else 'all different'}, {7 if self.shape.step_s > 60 else 1} splits"
-        )
+        state, encoding = "warm" if self.warm else "cold", "gzip" if self.gzip else "identity"
+        asked = "one query" if self.same else "all different"
+        return f"{state} {encoding}, {asked}, {1 if self.shape is ONE_SPLIT else 7} splits"
 
     def paths(self, clients: int) -> list[str]:
         return [self.shape.path(0 if self.same else number) for number in range(clients)]
@@ -285,8 +284,8 @@ def report(case: Case, seen: Seen, took_s: float) -> str:
     statuses = ", ".join(f"{count} x {status}" for status, count in sorted(seen.statuses.items()))
     return (
         f"{case!s:44} {statuses:28} in {took_s:5.1f} s   small: {len(small)}, lost {len(seen.lost)}, "
-        f"median {statistics.median(small) * 1000:.0f} ms, p99 {small[int(len(small) * 0.99)] * 1000:.0f} ms, "
-        f"slowest {small[-1] * 1000:.0f} ms   "
+        f"median {statistics.median(small):.3f} s, p99 {small[int(len(small) * 0.99)]:.3f} s, "
+        f"slowest {small[-1]:.3f} s   "
         f"RSS {seen.peak_rss_bytes / MB:.0f} MB, mapped {seen.peak_address_bytes / MB:.0f} MB"
     )
 
@@ -312,7 +311,7 @@ async def main() -> None:
             began_s = time.perf_counter()
             seen = await run(case, url, wanted.clients, wanted.limit_mb * MB)
             sys.stdout.write(report(case, seen, time.perf_counter() - began_s) + "\n")
-            for asked in {a.text: a for a in [*seen.large, *seen.small] if a.status != 200}.values():  # noqa: PLR2004
+            for asked in {a.text: a for a in [*seen.large, *seen.small] if a.status != 200}.values():
                 sys.stdout.write(f"    {asked.status}: {asked.text[:300]}\n")
             sys.stdout.flush()
 

@@ -22,7 +22,7 @@ from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
-from proxy.worker import inherited_socket, is_worker, say_ready
+from proxy.worker import inherited_socket, is_worker, say_ready, watch_supervisor
 
 if TYPE_CHECKING:
     import socket
@@ -138,6 +138,7 @@ async def serve(settings: Settings) -> None:
     LOG.info("listening", extra={"url": app.url, "upstream": app.upstream_url})
     if not is_worker():
         _greet(app, settings)
+    watch_supervisor(stop.set)
     say_ready()
     await stop.wait()
     LOG.info("stopping", extra={"grace_period_ms": settings.http_grace_period_ms})

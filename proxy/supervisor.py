@@ -27,7 +27,7 @@ from proxy.setting_values import SettingError, host_and_port
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import METRICS_VARIABLE
 from proxy.wiring_tier import tier_config
-from proxy.worker import COUNT_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE
+from proxy.worker import COUNT_VARIABLE, LIFELINE_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,11 +58,20 @@ class Supervisor:
     command: Sequence[str]
     environment: Mapping[str, str]
     workers: list[Worker] = field(default_factory=list)
+    lifeline: int = -1
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, sockets: Sequence[socket.socket]) -> None:
         """Keep one worker for each socket until a signal says to stop."""
         self.workers = [Worker(listening) for listening in sockets]
+        self.lifeline, held = os.pipe()
+        try:
+            await self._run()
+        finally:
+            os.close(held)
+            os.close(self.lifeline)
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
@@ -132,8 +141,9 @@ class Supervisor:
 
     async def _start(self, worker: Worker, ready_fd: int | None = None) -> asyncio.subprocess.Process:
         fd = worker.listening.fileno()
-        environment = {**self.environment, SOCKET_VARIABLE: str(fd)}
-        passed = [fd]
+        lifeline = {LIFELINE_VARIABLE: str(self.lifeline)}
+        environment = {**self.environment, **lifeline, SOCKET_VARIABLE: str(fd)}
+        passed = [fd, self.lifeline]
         if ready_fd is not None:
             environment[READY_VARIABLE] = str(ready_fd)
             passed.append(ready_fd)

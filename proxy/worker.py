@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOCKET_VARIABLE = "THANOXY_LISTEN_FD"
 READY_VARIABLE = "THANOXY_READY_FD"
+LIFELINE_VARIABLE = "THANOXY_LIFELINE_FD"
+"""A pipe whose other end closes when the supervisor is gone, however it went."""
 COUNT_VARIABLE = "THANOXY_WORKER_COUNT"
 
 
@@ -24,6 +31,18 @@ def inherited_socket() -> socket.socket | None:
     """The socket that this worker was given; None for a process that was started by itself."""
     fd = os.environ.get(SOCKET_VARIABLE, "")
     return socket.socket(fileno=int(fd)) if fd else None
+
+
+def watch_supervisor(gone: Callable[[], None]) -> None:
+    """Call `gone` when there is no supervisor any more. Needs the event loop."""
+    if fd := os.environ.get(LIFELINE_VARIABLE, ""):
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.remove_reader(int(fd))
+            gone()
+
+        loop.add_reader(int(fd), end)
 
 
 def say_ready() -> None:

@@ -1,58 +1,66 @@
 """A tier that can do no harm: what is slow, down, full or hung costs a few milliseconds and a counter.
 
-Reads have a deadline far below a query's; after some failures in a row the tier is left alone for a
-while, reads and writes each by themselves. What is too late is not cancelled but no longer waited for:
-so a slow server does not cost its connections too. Writes wait in a queue that is bounded in bytes and
-in number, and what does not fit is dropped. Values above the tier's limit are cut into parts.
+A tier that brings nothing for a time far below a query's is not waited for; after some failures in a
+row it is left alone for a while, reads and writes each by themselves. What is too late is not
+cancelled: so a slow server does not cost its connections too. Writes wait in a bounded queue, and what
+does not fit is dropped. Large values are cut into parts.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from proxy.plan.breaker import Breaker, BreakerPolicy
+from proxy.store.batches import batches
 from proxy.store.parts import joined, part_names, parts_of
+from proxy.store.patience import Patience, brought
 from proxy.store.raw_tier import Entry, RawTier, TierError
 from proxy.store.write_breaker import AnyBreaker, WriteBreaker
+from proxy.store.write_queue import QueueBounds, WriteQueue
 from proxy.telemetry.log import LOG
-from proxy.telemetry.metrics import TIER_BYTES, TIER_GETS, TIER_QUEUE_BYTES, TIER_WRITES
+from proxy.telemetry.metrics import TIER_BYTES, TIER_GETS, TIER_WRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from proxy.codec.sections import Buffer
     from proxy.store.tier_config import WriteBreakerConfig
 
 T = TypeVar("T")
-_MOST_UNDER_WAY = 200
+A = TypeVar("A")
+P = ParamSpec("P")
+_MOST_UNDER_WAY = 400
 """Of what is no longer waited for, too."""
+_NAMES_AT_ONCE = 4
+"""In one question: enough to save the way, few enough to see that something comes."""
+_MOST_QUESTIONS = 100
 _LOOK_AGAIN_S = 0.1
 _PATIENCE = 0.75
+"""A tier of several servers gives up those that do not answer before it is given up itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardPolicy:
-    """timeout_s: of a read. write_timeout_s: of a write.
+    """timeout_s: how long a read waits when nothing comes. most_s: for all that comes.
 
-    queue_bytes, queue_values: what may wait to be written. batch_bytes: what is written at once.
-    writers: batches at once. write_breaker: None has the usual one.
+    readers: questions of one read at once. write_timeout_s: of a write. queue_bytes, queue_values:
+    what may wait to be written. batch_bytes: what is written at once. writers: batches at once.
+    part_bytes: into what large values are cut. write_breaker: None has the usual one.
     """
 
     timeout_s: float = 0.02
+    most_s: float = 0.25
+    readers: int = 4
     write_timeout_s: float = 2.0
     queue_bytes: int = 64 << 20
     queue_values: int = 10_000
     batch_bytes: int = 4 << 20
     writers: int = 2
+    part_bytes: int = 256 << 10
     write_breaker: WriteBreakerConfig | None = None
-
-
-class _Queued(NamedTuple):
-    entry: Entry
-    until_s: float
 
 
 class GuardedTier:
@@ -61,10 +69,11 @@ class GuardedTier:
     def __init__(self, raw: RawTier, policy: GuardPolicy) -> None:
         self._raw = raw
         self._policy = policy
+        self._part_bytes = min(raw.max_value_bytes, policy.part_bytes)
         self._breaker = Breaker(BreakerPolicy(is_probed=False, slow_return_ms=0))
         self._write_breaker = _write_breaker(policy)
-        self._queue: OrderedDict[str, _Queued] = OrderedDict()
-        self._queued_bytes = 0
+        bounds = QueueBounds(policy.queue_bytes, policy.queue_values, self._part_bytes)
+        self._queue = WriteQueue(raw.name, bounds)
         self._news = asyncio.Event()
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way: set[asyncio.Task[Any]] = set()
@@ -92,80 +101,90 @@ class GuardedTier:
         await self._raw.close()
 
     async def get_many(self, names: Sequence[str]) -> dict[str, Buffer]:
-        """What is there; nothing when the tier fails. Never raises, never takes long."""
+        """What is there; nothing when the tier fails. Never raises, never waits long for nothing."""
         if not names:
             return {}
-        until_s = _now_s() + self._policy.timeout_s
         values: dict[str, Buffer] = {}
-        found, trouble = await self._attempt(self._get(names, until_s), "read", until_s)
-        if found is not None:
-            values, trouble = await self._completed(found, until_s)
+        found, trouble = await self._read(names, _NAMES_AT_ONCE)
+        if found:
+            values, late_trouble = await self._completed(found)
+            trouble = trouble or late_trouble
         gets = TIER_GETS.labels
         gets(self._raw.name, "hit").inc(len(values))
         gets(self._raw.name, trouble or "miss").inc(len(names) - len(values))
         TIER_BYTES.labels(self._raw.name, "read").inc(sum(map(len, values.values())))
         return values
 
-    async def _get(self, names: Sequence[str], until_s: float) -> dict[str, bytes]:
-        """A tier of several servers gives up those that do not answer before it is given up itself."""
-        return await self._raw.get_many(names, _PATIENCE * (until_s - _now_s()))
-
-    async def _completed(
-        self, found: dict[str, bytes], until_s: float
-    ) -> tuple[dict[str, Buffer], str]:
+    async def _completed(self, found: dict[str, bytes]) -> tuple[dict[str, Buffer], str]:
         """Values that were cut into parts, put together again; those that lack one are left out."""
         wanted = [part for name, value in found.items() for part in part_names(name, value)]
-        parts: dict[str, bytes] | None = None
+        parts: dict[str, bytes] = {}
         trouble = ""
         if wanted:
-            parts, trouble = await self._attempt(self._get(wanted, until_s), "read", until_s)
-        values = {name: joined(name, value, parts or {}) for name, value in found.items()}
+            parts, trouble = await self._read(wanted, 1)
+        values = {name: joined(name, value, parts) for name, value in found.items()}
         return {name: value for name, value in values.items() if value is not None}, trouble
+
+    async def _read(self, names: Sequence[str], at_once: int) -> tuple[dict[str, bytes], str]:
+        """What the tier brings of some names, so many in a question; and `skipped` or `failed`."""
+        if not self._may_ask():
+            return {}, "skipped"
+        policy = self._policy
+        within_s = _PATIENCE * policy.timeout_s
+        questions = [
+            partial(self._begun, self._raw.get_many, batch, within_s)
+            for batch in batches(names, max(at_once, -(-len(names) // _MOST_QUESTIONS)))
+        ]
+        self._breaker.begin(_now_ms())
+        try:
+            answers, error = await brought(
+                questions, Patience(policy.timeout_s, policy.most_s, policy.readers)
+            )
+        except asyncio.CancelledError:
+            self._breaker.abandon()
+            raise
+        if answers:
+            self._breaker.succeed(_now_ms())
+        elif error is not None:
+            self._failed(self._breaker, error, "read")
+        found = {name: value for answer in answers for name, value in answer.items()}
+        return found, "failed" if error else ""
 
     def put(self, name: str, value: bytes, life_s: int) -> bool:
         """Keep a value later; False when it is dropped."""
         if not self._write_breaker.allows(_now_ms()):
             TIER_WRITES.labels(self._raw.name, "skipped").inc()
             return False
-        self._drop_queued(name)
-        is_long = len(self._queue) >= self._policy.queue_values
-        if is_long or self._queued_bytes + len(value) > self._policy.queue_bytes:
-            TIER_WRITES.labels(self._raw.name, "dropped").inc()
-            return False
-        self._queue[name] = _Queued(Entry(name, value, life_s), _now_s() + life_s)
-        self._count(len(value))
-        self._news.set()
-        return True
+        is_taken = self._queue.put(Entry(name, value, life_s), _now_s())
+        if is_taken:
+            self._news.set()
+        return is_taken
 
     async def add(self, name: str, value: bytes, life_s: int) -> bool:
         """Whether a name was free, and is now ours; also when the tier fails, or the value is large."""
-        until_s = _now_s() + self._policy.timeout_s
-        parts = parts_of(Entry(name, value, life_s), self._raw.max_value_bytes)
+        parts = parts_of(Entry(name, value, life_s), self._part_bytes)
         if len(parts) != 1:
             TIER_WRITES.labels(self._raw.name, "dropped").inc()
             return True
-        is_ours, trouble = await self._attempt(self._raw.add(parts[0]), "add", until_s)
+        is_ours, trouble = await self._attempt(self._raw.add, parts[0], "add")
         if trouble:
             TIER_WRITES.labels(self._raw.name, trouble).inc()
         return is_ours is not False
 
     async def remove(self, name: str) -> None:
         """Keep it no longer; nothing when the tier fails."""
-        self._drop_queued(name)
-        until_s = _now_s() + self._policy.timeout_s
-        await self._attempt(self._raw.remove(name), "remove", until_s)
+        self._queue.drop(name)
+        await self._attempt(self._raw.remove, name, "remove")
 
     async def _attempt(
-        self, work: Coroutine[Any, Any, T], what: str, until_s: float
+        self, ask: Callable[[A], Coroutine[Any, Any, T]], argument: A, what: str
     ) -> tuple[T | None, str]:
         """What it brings in time; else None, and `skipped` or `failed`."""
-        is_crowded = len(self._under_way) >= _MOST_UNDER_WAY
-        if is_crowded or not self._breaker.allows(_now_ms()):
-            work.close()
+        if not self._may_ask():
             return None, "skipped"
         self._breaker.begin(_now_ms())
         try:
-            result = await self._wait_for(work, until_s)
+            result = await self._wait_for(self._begun(ask, argument), self._policy.timeout_s)
         except asyncio.CancelledError:
             self._breaker.abandon()
             raise
@@ -175,12 +194,20 @@ class GuardedTier:
         self._breaker.succeed(_now_ms())
         return result, ""
 
-    async def _wait_for(self, work: Coroutine[Any, Any, T], until_s: float) -> T:
-        """Wait for it so long; what is late goes on by itself."""
-        task = asyncio.get_running_loop().create_task(work)
+    def _may_ask(self) -> bool:
+        return len(self._under_way) < _MOST_UNDER_WAY and self._breaker.allows(_now_ms())
+
+    def _begun(
+        self, ask: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **named: P.kwargs
+    ) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(ask(*arguments, **named))
         self._under_way.add(task)
         task.add_done_callback(self._end)
-        async with asyncio.timeout_at(until_s):
+        return task
+
+    async def _wait_for(self, task: asyncio.Task[T], timeout_s: float) -> T:
+        """Wait for it so long; what is late goes on by itself."""
+        async with asyncio.timeout(timeout_s):
             return await asyncio.shield(task)
 
     def _end(self, task: asyncio.Task[Any]) -> None:
@@ -200,14 +227,14 @@ class GuardedTier:
 
     async def _write_some(self) -> None:
         """Write a batch; what fails is dropped, for it will be asked for again."""
-        batch = self._take_batch()
+        batch = self._queue.take(self._policy.batch_bytes, _now_s())
         if not batch:
             return
         self._write_breaker.begin(_now_ms())
         kept = 0
         try:
-            until_s = _now_s() + self._policy.write_timeout_s
-            kept = await self._wait_for(self._raw.put_many(batch), until_s)
+            writing = self._begun(self._raw.put_many, batch)
+            kept = await self._wait_for(writing, self._policy.write_timeout_s)
         except asyncio.CancelledError:
             self._write_breaker.abandon()
             raise
@@ -226,29 +253,6 @@ class GuardedTier:
         self._write_breaker.succeed(_now_ms())
         size_bytes = sum(len(entry.value) for entry in batch)
         TIER_BYTES.labels(self._raw.name, "written").inc(size_bytes * kept // len(batch))
-
-    def _take_batch(self) -> list[Entry]:
-        batch: list[Entry] = []
-        size_bytes = 0
-        while self._queue and size_bytes < self._policy.batch_bytes:
-            _, (entry, until_s) = self._queue.popitem(last=False)
-            self._count(-len(entry.value))
-            left_s = int(until_s - _now_s() + 0.5)
-            parts = parts_of(entry._replace(life_s=left_s), self._raw.max_value_bytes)
-            if left_s <= 0 or not parts:
-                TIER_WRITES.labels(self._raw.name, "dropped").inc()
-                continue
-            size_bytes += len(entry.value)
-            batch += parts
-        return batch
-
-    def _drop_queued(self, name: str) -> None:
-        if (queued := self._queue.pop(name, None)) is not None:
-            self._count(-len(queued.entry.value))
-
-    def _count(self, size_bytes: int) -> None:
-        self._queued_bytes += size_bytes
-        TIER_QUEUE_BYTES.labels(self._raw.name).set(self._queued_bytes)
 
     def _failed(self, breaker: AnyBreaker, error: Exception, what: str) -> None:
         was_open = not breaker.allows(_now_ms())

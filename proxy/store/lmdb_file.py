@@ -91,6 +91,7 @@ class LmdbFile:
         """Keep entries and note which were used; the least recently used go to make room."""
         size_bytes = sum(_pages_bytes(len(entry.value)) for entry in entries)
         free_bytes = max(int(self._max_bytes * _FREE_SHARE), _LEAST_FREE_BYTES)
+        free_bytes = min(free_bytes, self._max_bytes // 2)
         over_bytes = self.used_bytes() + size_bytes + free_bytes - self._max_bytes
         if over_bytes > 0:
             self._make_room(over_bytes)

@@ -37,9 +37,9 @@ def open_tier(config: TierConfig, clock: Clock, resolver: Resolver, contexts: Co
 
 
 def guard_policy(config: TierConfig) -> GuardPolicy:
-    """How `GuardedTier` uses the tier. One process writes to a file at a time anyway."""
+    """How `GuardedTier` uses the tier: one process writes to a file at a time anyway."""
     if isinstance(config, LmdbConfig):
-        return GuardPolicy(writers=1)
+        return GuardPolicy(writers=1, readers=2, part_bytes=1 << 20)
     writing = config.writing
     return GuardPolicy(
         writers=writing.concurrency,

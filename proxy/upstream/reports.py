@@ -90,4 +90,5 @@ class Reports:
         is_ready = 0 < status < HTTPStatus.INTERNAL_SERVER_ERROR
         self._pool.probe(candidate, is_ready)
         if not is_ready:
-            raise UpstreamUnreachableError("the upstream is not ready")
+            fault = "is not ready" if status else "cannot be reached"
+            raise UpstreamUnreachableError(f"the upstream {fault}")

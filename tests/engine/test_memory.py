@@ -22,7 +22,9 @@ STEP = 5 << 20
 """Larger than what arrives at once: such a step says how large the answer is."""
 
 
-def budget(total: int = TOTAL, wait_ms: int = 5_000, small: int = SMALL, begun: int = 32) -> MemoryBudget:
+def budget(
+    total: int = TOTAL, wait_ms: int = 5_000, small: int = SMALL, begun: int = 32
+) -> MemoryBudget:
     return MemoryBudget(MemoryPolicy(total, wait_ms, small, 0.2, begun))
 
 
@@ -77,7 +79,7 @@ async def test_who_finds_no_room_waits_until_there_is_some() -> None:
 async def test_who_waits_too_long_is_refused_and_told_which_setting_it_was() -> None:
     memory = budget(wait_ms=20)
     large(memory, 700)
-    with pytest.raises(TooManyRequestsError, match="--limits.memory-in-flight") as refused:
+    with pytest.raises(TooManyRequestsError, match=r"--limits\.memory-in-flight") as refused:
         await memory.open().grow(200)
     assert refused.value.retry_after_s == 1
     assert memory.used_bytes == 700
@@ -86,7 +88,7 @@ async def test_who_waits_too_long_is_refused_and_told_which_setting_it_was() -> 
 async def test_what_can_never_fit_is_refused_at_once() -> None:
     memory = budget()
     large(memory, 700)
-    with pytest.raises(LimitError, match=r"800 bytes .*--limits.memory-in-flight"):
+    with pytest.raises(LimitError, match=r"800 bytes .*--limits\.memory-in-flight"):
         await memory.open().grow(801)
 
 
@@ -405,7 +407,9 @@ class Crowd:
 
 
 @given(st.integers(0, 1 << 32), st.integers(1, 25))
-async def test_whatever_happens_nothing_is_lost_and_nobody_waits_for_ever(seed: int, count: int) -> None:
+async def test_whatever_happens_nothing_is_lost_and_nobody_waits_for_ever(
+    seed: int, count: int
+) -> None:
     drawn = random.Random(seed)
     memory = budget(total=600, wait_ms=60_000, begun=4)
     crowd = Crowd(memory, drawn)

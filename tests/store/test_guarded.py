@@ -133,7 +133,7 @@ async def test_a_large_value_is_written_in_parts_and_read_in_two_steps() -> None
         assert len(raw.values) == 4
         found = await tier.get_many(["a"])
         assert bytes(found["a"]) == bytes(2_500)
-        assert [len(names) for names in raw.asked] == [1, 3]
+        assert [len(names) for names in raw.asked] == [1, 1, 1, 1]
 
 
 async def test_a_value_that_lacks_a_part_is_a_miss() -> None:
@@ -146,16 +146,33 @@ async def test_a_value_that_lacks_a_part_is_a_miss() -> None:
         assert gets("miss") - misses == 1
 
 
-async def test_both_steps_together_have_one_deadline() -> None:
-    async with guarded(raw := FakeTier(), timeout_s=0.1) as tier:
+async def test_parts_are_cut_as_the_policy_says_where_a_tier_takes_larger_ones() -> None:
+    async with guarded(raw := FakeTier(), part_bytes=500) as tier:
         tier.put("a", bytes(2_500), LONG_S)
         await settle()
-        raw.late_s = 0.07
-        began_s = asyncio.get_running_loop().time()
-        assert await tier.get_many(["a"]) == {}
-        assert asyncio.get_running_loop().time() - began_s < 0.13
-        first_s, second_s = raw.within_s
-        assert second_s < first_s < 0.1
+        assert max(map(len, raw.values.values())) == 500
+        assert bytes((await tier.get_many(["a"]))["a"]) == bytes(2_500)
+
+
+async def test_what_keeps_coming_is_waited_for_and_what_has_come_is_given() -> None:
+    names = [f"name-{number}" for number in range(40)]
+    raw = FakeTier(values=dict.fromkeys(names, b"whole\0\0\x001"), late_s=0.02)
+    async with guarded(raw, timeout_s=0.05, readers=2) as tier:
+        assert len(await tier.get_many(names)) == 40
+        assert [len(asked) for asked in raw.asked] == [4] * 10
+        assert set(raw.within_s) == {0.05 * 0.75}
+    async with guarded(raw, timeout_s=0.05, readers=2, most_s=0.07) as tier:
+        failed = gets("failed")
+        found = await tier.get_many(names)
+        assert 16 <= len(found) <= 32
+        assert gets("failed") - failed == 40 - len(found)
+
+
+async def test_many_names_are_asked_in_a_bounded_number_of_questions() -> None:
+    names = [f"name-{number}" for number in range(5_000)]
+    async with guarded(raw := FakeTier()) as tier:
+        await tier.get_many(names)
+        assert [len(asked) for asked in raw.asked] == [50] * 100
 
 
 @pytest.mark.parametrize(
@@ -210,7 +227,7 @@ async def test_a_tier_that_is_back_is_found_by_one_trial() -> None:
 
 
 async def test_a_query_that_is_cancelled_says_nothing_about_the_tier() -> None:
-    async with guarded(raw := FakeTier(late_s=0.01), timeout_s=5.0) as tier:
+    async with guarded(raw := FakeTier(late_s=0.01), timeout_s=5.0, most_s=5.0) as tier:
         for _ in range(10):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.001):
@@ -223,12 +240,12 @@ async def test_a_query_that_is_cancelled_says_nothing_about_the_tier() -> None:
 
 
 async def test_too_much_under_way_is_skipped() -> None:
-    async with guarded(raw := FakeTier(late_s=0.2), timeout_s=1.0) as tier:
+    async with guarded(raw := FakeTier(late_s=0.2), timeout_s=1.0, most_s=1.0) as tier:
         skipped = gets("skipped")
         async with asyncio.TaskGroup() as group:
-            for _ in range(250):
+            for _ in range(450):
                 group.create_task(tier.get_many(["a"]))
-        assert len(raw.asked) == 200
+        assert len(raw.asked) == 400
         assert gets("skipped") - skipped == 50
 
 

@@ -56,4 +56,6 @@ def test_how_writes_are_queued_is_part_of_the_configuration() -> None:
     assert guard_policy(MemcachedConfig(("a",), writing=writing)) == GuardPolicy(
         writers=3, queue_values=50, write_breaker=breaker
     )
-    assert guard_policy(LmdbConfig("/d", 1 << 30)) == GuardPolicy(writers=1)
+    assert guard_policy(LmdbConfig("/d", 1 << 30)) == GuardPolicy(
+        writers=1, readers=2, part_bytes=1 << 20
+    )

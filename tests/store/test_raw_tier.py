@@ -131,7 +131,7 @@ async def test_reads_that_were_given_up_do_not_mix_up_later_ones(tier: RawTier) 
 
 async def test_large_values_go_through_the_guard_in_parts(config: TierConfig) -> None:
     async with opened(config) as raw:
-        guarded = GuardedTier(raw, GuardPolicy(timeout_s=5.0))
+        guarded = GuardedTier(raw, GuardPolicy(timeout_s=5.0, most_s=5.0))
         await guarded.start()
         value = random.Random(2).randbytes(3 * 1024 * 1024 + 5)
         assert guarded.put("large", value, LONG_S)

@@ -140,7 +140,7 @@ async def test_a_slow_server_costs_no_more_than_a_hung_one_and_keeps_its_connect
     kind: str, server: CacheServer
 ) -> None:
     with LateRelay(server.address, 0.05) as relay:
-        async with guarded(config_for(kind, relay.address), timeout_s=1.0) as patient:
+        async with guarded(config_for(kind, relay.address), timeout_s=1.0, most_s=1.0) as patient:
             await put_all(patient)
         async with guarded(config_for(kind, relay.address)) as tier:
             timed = Timed(kind)
