@@ -188,6 +188,7 @@ class RangeAnswers:
         memory, size_bytes = made.memory, text_bytes(matrix)
         await memory.grow(int(size_bytes * (_GZIP_SHARE if wants_gzip else 1)))
         made.body = await self._threads.run(lambda one: assemble(one, wants_gzip), matrix, size_bytes)
+        memory.add(max(made.body.length - memory.held_bytes, 0))
         memory.shrink(memory.held_bytes - made.body.length)
         self.remember(made, made.body)
 
