@@ -47,6 +47,7 @@ class Flight(Generic[T]):
         self._arrival = arrival
         self._drop = drop
         self._seats = 0
+        self._is_dropped = False
 
     @property
     def is_landing(self) -> bool:
@@ -72,10 +73,18 @@ class Flight(Generic[T]):
         self._seats -= 1
         if self._seats:
             return
-        if not self._arrival.done():
+        if self._arrival.done():
+            self.drop_unless_wanted()
+        else:
             self._task.cancel()
-        elif self._drop and not self._arrival.cancelled() and not self._arrival.exception():
-            self._drop(self._arrival.result())
+
+    def drop_unless_wanted(self) -> None:
+        """Once, when something was brought and nobody has a seat; it may come in spite of `cancel`."""
+        arrival = self._arrival
+        is_there = arrival.done() and not arrival.cancelled() and arrival.exception() is None
+        if is_there and not self._seats and not self._is_dropped and self._drop:
+            self._is_dropped = True
+            self._drop(arrival.result())
 
 
 class Share(Generic[T]):
@@ -210,6 +219,7 @@ class Flights(Generic[T]):
             arrival.cancel()
         elif not arrival.cancelled():
             arrival.exception()  # waiters raise it; without one it would count as never looked at
+            flight.drop_unless_wanted()
         if not task.cancelled() and (error := task.exception()):
             LOG.error("what was fetched could not be kept", exc_info=error)
 

@@ -101,12 +101,12 @@ class MemoryBudget:
         MEMORY_HELD.set(self.used_bytes)
 
     def release(self, ticket: Ticket, size_bytes: int) -> None:
-        """Take memory back, and give it to those who wait. Who gives some back grows no more."""
-        if size_bytes <= 0:
-            return
+        """Take memory back, and give it to those who wait. Who gives back, be it nothing, has grown."""
         if ticket.promised_bytes:
             self._promise(ticket, 0)
             self._learn(ticket.peak_bytes)
+        elif not size_bytes:
+            return
         self.change(ticket, -size_bytes)
         self._serve()
 

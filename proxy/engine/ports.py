@@ -54,7 +54,7 @@ class MemoryTicket(Protocol):
         ...
 
     def shrink(self, size_bytes: int) -> None:
-        """Hold less."""
+        """Hold less, if only by nothing: it is known now how large the answer is."""
         ...
 
     def close(self) -> None:

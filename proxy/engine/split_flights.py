@@ -115,6 +115,7 @@ class SplitFlights:
         finally:
             for share in shares:
                 share.leave()
+            shares.clear()  # the traceback of an error leads here
 
     def _shares(
         self, plan: RangePlan, gaps: list[Run], caller: Caller, is_shared: bool

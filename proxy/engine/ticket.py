@@ -91,7 +91,8 @@ class Ticket:
         self._budget.change(self, size_bytes)
 
     def shrink(self, size_bytes: int) -> None:
-        self._budget.release(self, min(size_bytes, self.held_bytes))
+        """Hold less, if only by nothing: it is known now how large the answer is."""
+        self._budget.release(self, max(min(size_bytes, self.held_bytes), 0))
 
     def close(self) -> None:
         """Hold nothing; may be called more than once."""

@@ -7,6 +7,7 @@ bound. Few are asked at once: many that share a line would all be late.
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def brought(
     rest = iter(starts)
     results: list[T] = []
     trouble: Exception | None = None
-    waiting = {start() for start, _ in zip(rest, range(patience.at_once), strict=False)}
+    waiting = {start() for start in islice(rest, patience.at_once)}
     while waiting:
         left_s = max(min(patience.quiet_s, end_s - loop.time()), 0)
         done, waiting = await asyncio.wait(waiting, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
@@ -49,7 +50,7 @@ async def brought(
                 results.append(task.result())
             trouble = trouble or error
         if trouble is None:
-            waiting |= {start() for start, _ in zip(rest, done, strict=False)}
+            waiting |= {start() for start in islice(rest, len(done))}
     return results, trouble
 
 

@@ -16,7 +16,7 @@ from proxy.errors import QueryTimeoutError, UpstreamRefusedError, UpstreamUnreac
 from proxy.telemetry.metrics import HEDGES, RETRIES
 from proxy.upstream.latencies import Latencies
 from proxy.upstream.pool import now_ms
-from proxy.upstream.races import R, end_all, first_good, is_good, let_go
+from proxy.upstream.races import R, first_good, is_good, leave_all
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -32,6 +32,8 @@ Check = Callable[["Candidate"], Awaitable[None]]
 
 _ANY = ("any",)
 """The kind of all questions together."""
+_CLOCK_MS = 1.0
+"""The event loop's clock knows whole milliseconds only."""
 _MOST_DOUBLINGS = 6
 """A backoff grows no further: nobody waits for minutes, and each who waits has a turn."""
 
@@ -126,13 +128,10 @@ class Attempts:
             winner = await first_good(racers)
             if not first.done() and is_good(winner):
                 self._lost(candidate, (asyncio.get_running_loop().time() - began_s) * 1000, kind)
-            losers = [racer for racer in racers if racer is not winner]
-            await end_all(losers)
+            await leave_all([racer for racer in racers if racer is not winner])
         except BaseException:
-            await end_all(racers)
-            let_go(racers)
+            await leave_all(racers)
             raise
-        let_go(losers)
         return winner.result()
 
     def _start(self, send: Send[R], candidate: Candidate, kind: Hashable) -> asyncio.Task[R]:
@@ -155,15 +154,16 @@ class Attempts:
         return other
 
     def _hedge_after_s(self, kind: Hashable) -> float:
-        slow_ms = self._latencies.slow_ms(kind) or self._latencies.slow_ms(_ANY)
+        slow_ms = self._latencies.slow_ms(kind)
+        if slow_ms is None:
+            slow_ms = self._latencies.slow_ms(_ANY)
         if slow_ms is None:
             slow_ms = self._policy.unknown_hedge_ms
         return max(slow_ms, self._policy.least_hedge_ms) / 1000
 
     def _lost(self, candidate: Candidate, waited_ms: float, kind: Hashable) -> None:
         HEDGES.labels("won").inc()
-        typical_ms = self._latencies.typical_ms(kind) or waited_ms
-        self._pool.overtaken(candidate, waited_ms / max(typical_ms, 1.0))
+        self._pool.overtaken(candidate, _ratio(waited_ms, self._latencies.typical_ms(kind)))
 
     async def _attempt(self, send: Send[R], turn: Turn, kind: Hashable) -> R:
         """One attempt, and what it says of the address.
@@ -195,8 +195,14 @@ class Attempts:
         if status >= HTTPStatus.BAD_REQUEST:
             self._pool.succeed(candidate)
             return
-        typical_ms = self._latencies.typical_ms(kind)
-        self._pool.succeed(candidate, took_ms / max(typical_ms, 1.0) if typical_ms else 1.0)
+        self._pool.succeed(candidate, _ratio(took_ms, self._latencies.typical_ms(kind)))
         if kind is not None:
             self._latencies.add(kind, took_ms)
             self._latencies.add(_ANY, took_ms)
+
+
+def _ratio(took_ms: float, typical_ms: float | None) -> float:
+    """How many times as long as usual; what takes no millisecond counts as one."""
+    if typical_ms is None:
+        return 1.0
+    return max(took_ms, _CLOCK_MS) / max(typical_ms, _CLOCK_MS)

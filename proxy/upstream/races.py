@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from proxy.errors import BadUpstreamAnswerError, QueryTimeoutError, UpstreamUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any
 
 
@@ -37,12 +37,10 @@ async def first_good(racers: Sequence[asyncio.Task[R]]) -> asyncio.Task[R]:
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         ended = [racer for racer in racers if racer in done]
-        for is_wanted in (is_good, _is_hopeless):
-            for racer in ended:
-                if is_wanted(racer):
-                    return racer
-        if not waiting:
-            return ended[-1]
+        wanted = [racer for racer in ended if is_good(racer)]
+        wanted += [racer for racer in ended if _is_hopeless(racer)]
+        if wanted or not waiting:
+            return [*wanted, ended[-1]][0]
 
 
 def is_good(racer: asyncio.Task[R]) -> bool:
@@ -60,11 +58,14 @@ def _has_result(racer: asyncio.Task[Any]) -> bool:
     return not racer.cancelled() and racer.exception() is None
 
 
-def let_go(racers: Iterable[asyncio.Task[R]]) -> None:
-    """What those that have ended brought is not wanted."""
-    for racer in racers:
-        if _has_result(racer):
-            racer.result().leave()
+async def leave_all(racers: Collection[asyncio.Task[R]]) -> None:
+    """End them, and let go of answers that nobody takes."""
+    try:
+        await end_all(racers)
+    finally:
+        for racer in racers:
+            if _has_result(racer):
+                racer.result().leave()
 
 
 async def end_all(tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.engine.bodies import compressed
 from tests.clients import DAY_MS, Answer, Proxy, running
-from tests.fakes import ERROR_JSON, FakeUpstream, after, always, broken_off, in_turn, reply
+from tests.fakes import ERROR_JSON, FakeUpstream, after, always, broken_off, in_turn, reply, reset
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from proxy.engine.answer_memo import Assembled
     from tests.fakes import Asked, Behaviour, Script
 
 LABELS, SERIES = "/api/v1/labels", "/api/v1/series?match[]=a"
@@ -208,3 +210,56 @@ async def test_lives_are_settings_and_zero_keeps_nothing(upstream: FakeUpstream)
     async with running(upstream.url, cache_config="", stores_interval_ms=0, **lives) as proxy:
         for path, results in ((LABELS, ["miss", "miss"]), (INSTANT, ["miss", "hit"])):
             assert [said(await proxy.get(path))[0] for _ in range(2)] == results
+
+
+LONG = b'{"status":"success","data":["%s"]}' % (b"x" * 300_000)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_large_answer_is_encoded_once_for_all_who_ask_at_once(
+    cached: Proxy, upstream: FakeUpstream, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def counted(body: bytes) -> Assembled:
+        made.append(body)
+        return compressed(body)
+
+    monkeypatch.setattr("proxy.api.kept_whole.compressed", counted)
+    upstream.script = always(after(0.05, reply(200, LONG)))
+    answers = await asyncio.gather(*(cached.get(INSTANT, Accept_Encoding=encoding) for _ in range(20)))
+    assert {answer.text for answer in answers} == {LONG}
+    assert len(made) == (1 if encoding == "gzip" else 0)
+    assert (await cached.get(INSTANT, Accept_Encoding=encoding)).text == LONG
+    assert cached.app.engine.admission.memory.used_bytes == 0
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_when_the_upstream_fails_a_remembered_answer_is_given_with_a_warning(
+    upstream: FakeUpstream, path: str
+) -> None:
+    upstream.script = in_turn(reply(200, b'{"status":"success","data":["1"]}'), reset)
+    lives = {"metadata_life_ms": 1, "instant_life_ms": 1, "stale_ms": DAY_MS}
+    async with running(upstream.url, cache_config="", stores_interval_ms=0, **lives) as proxy:
+        await proxy.get(path)
+        await asyncio.sleep(0.005)
+        answer = await proxy.get(path)
+        refused = await proxy.get(path, Cache_Control="no-cache")
+    assert said(answer) == ("stale", ["1"])
+    assert answer.headers["Cache-Control"] == "no-store"
+    (warning,) = answer.json["warnings"]
+    assert warning.startswith("thanoxy: the upstream")
+    assert warning.endswith("this is kept data, up to 0s old")
+    assert refused.error[:2] == (502, "unavailable")
+
+
+async def test_a_stale_answer_keeps_the_warnings_that_it_had(upstream: FakeUpstream) -> None:
+    noted = b'{"status":"success","data":[],"warnings":["PromQL info: odd"]}'
+    upstream.script = in_turn(reply(200, noted), reset)
+    lives = {"metadata_life_ms": 1, "stale_ms": DAY_MS}
+    async with running(upstream.url, cache_config="", stores_interval_ms=0, **lives) as proxy:
+        await proxy.get(LABELS)
+        await asyncio.sleep(0.005)
+        answer = await proxy.get(LABELS)
+    assert answer.json["warnings"][0] == "PromQL info: odd"
+    assert len(answer.json["warnings"]) == 2

@@ -8,11 +8,21 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import orjson
 import pytest
 
 from proxy.model.grid import Grid
 from tests.clients import DAY_MS, QUERY, RANGE, Answer, Proxy, running
-from tests.fakes import FakeUpstream, after, always, in_turn, matrix, matrix_body, reply
+from tests.fakes import (
+    FakeUpstream,
+    after,
+    always,
+    in_turn,
+    matrix,
+    matrix_body,
+    reply,
+    reset,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -262,3 +272,78 @@ async def test_the_newest_steps_of_a_graph_change_while_the_rest_is_held(
     assert held(answer) == "partial"
     (newest,) = [one for one in answer.json["data"]["result"] if not one["metric"]]
     assert [time_s - now_s for time_s, _ in newest["values"]] == [-45, -15, 15]
+
+
+STALE = {**WITH_CACHE, "stale_ms": DAY_MS, "long_life_ms": 1}
+"""Kept data whose life is over at once."""
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_when_the_upstream_fails_kept_steps_are_given_with_a_warning(
+    upstream: FakeUpstream, encoding: str
+) -> None:
+    upstream.script = in_turn(matrix(), reset)
+    async with running(upstream.url, **STALE) as proxy:
+        await proxy.range({"end": "9000"})
+        await asyncio.sleep(0.005)
+        answer = await proxy.range(Accept_Encoding=encoding)
+        refused = await proxy.range(Cache_Control="no-cache")
+        other = await proxy.range({"query": "b"})
+    assert answer.headers["X-Thanoxy-Cache"] == "stale; steps=19; held=16"
+    assert answer.headers["Cache-Control"] == "no-store"
+    (warning,) = answer.json["warnings"]
+    assert warning.endswith("this is kept data, up to 0s old, and 3 of 19 steps are missing")
+    assert answer.json["data"] == orjson.loads(matrix_body(GRID.sliced(0, 16)))["data"]
+    assert refused.error[:2] == other.error[:2] == (502, "unavailable")
+
+
+async def test_without_the_setting_kept_data_past_its_life_is_not_given(upstream: FakeUpstream) -> None:
+    upstream.script = in_turn(matrix(), reset)
+    async with running(upstream.url, **{**STALE, "stale_ms": 0}) as proxy:
+        await proxy.range()
+        await asyncio.sleep(0.005)
+        assert (await proxy.range()).error[0] == 502
+
+
+async def test_an_answer_that_never_fits_is_a_422_that_names_the_setting(
+    upstream: FakeUpstream,
+) -> None:
+    async with running(upstream.url, **WITH_CACHE, memory_in_flight_bytes=1 << 20) as proxy:
+        status, kind, text = (await proxy.range({"step": "1"})).error
+    assert (status, kind) == (422, "execution")
+    assert "--limits.memory-in-flight" in text
+
+
+async def test_after_clients_that_hang_up_anywhere_no_memory_is_held(
+    cached: Proxy, upstream: FakeUpstream
+) -> None:
+    upstream.script = always(after(0.02, matrix()))
+    asking = [
+        asyncio.create_task(cached.range({"step": "1", "query": f"a{number % 3}"}))
+        for number in range(30)
+    ]
+    for number, task in enumerate(asking):
+        await asyncio.sleep(0.003)
+        if number % 2:
+            task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    memory = cached.app.engine.admission.memory
+    await upstream.until(lambda: memory.used_bytes == 0)
+
+
+async def test_who_differs_in_a_header_that_answers_vary_by_shares_no_body(
+    cached: Proxy, upstream: FakeUpstream
+) -> None:
+    """Asked for at the same time, and again when it is kept and remembered."""
+
+    def own(asked: Asked) -> Behaviour:
+        (tenant,) = asked.header("THANOS-TENANT")
+        return after(0.02, matrix(lambda _time_ms: {f'{{"own":"{tenant}"}}': "1"}))
+
+    upstream.script = own
+    for _ in range(3):
+        tenants = [f"team-{number % 4}" for number in range(12)]
+        answers = await asyncio.gather(*(cached.range(THANOS_TENANT=tenant) for tenant in tenants))
+        for tenant, answer in zip(tenants, answers, strict=True):
+            assert {one["metric"]["own"] for one in answer.json["data"]["result"]} == {tenant}
+    assert len(upstream.asked) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
@@ -156,3 +157,20 @@ def test_the_upstreams_error_keeps_its_type_and_bytes() -> None:
     assert (response.status, response.body) == (422, b'{"x": 1}')
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     assert response.headers["Retry-After"] == "5"
+
+
+async def test_a_large_text_is_written_in_pieces(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written at once is copied, for each client that is slow."""
+    written: list[int] = []
+    write = web.StreamResponse.write
+
+    async def watched(self: web.StreamResponse, data: bytes) -> None:
+        written.append(len(data))
+        await write(self, data)
+
+    monkeypatch.setattr(web.StreamResponse, "write", watched)
+    monkeypatch.setattr("proxy.api.respond.CHUNK_BYTES", 10_000)
+    answer = await proxy.range({"step": "2"}, Accept_Encoding="identity")
+    assert len(answer.body) > 100_000
+    assert answer.headers["Content-Length"] == str(len(answer.body)) == str(sum(written))
+    assert max(written) == 10_000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -88,7 +90,7 @@ async def test_work_that_waits_for_its_turn_never_begins_after_a_failure() -> No
 async def test_cancelling_the_caller_cancels_all() -> None:
     gauge = Gauge(ends=False)
     task = asyncio.create_task(fan_out(gauge.work, range(5), 5))
-    while gauge.running < 5:  # noqa: ASYNC110
+    while gauge.running < 5:  # noqa: ASYNC110  a few turns of the loop
         await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -103,3 +105,25 @@ async def test_a_deadline_of_the_caller_is_a_timeout_for_the_caller() -> None:
         async with asyncio.timeout(0.01):
             await fan_out(gauge.work, [1, 2], 2)
     assert sorted(gauge.cancelled) == [1, 2]
+
+
+async def test_after_a_failure_nothing_holds_what_the_others_brought() -> None:
+    """A cycle through a traceback would, until a collection: and what was brought may be large."""
+    brought: list[weakref.ref[set[int]]] = []
+
+    async def work(number: int) -> set[int]:
+        if number == 3:
+            await asyncio.sleep(0.001)
+            raise ValueError("the last")
+        found = {number}
+        brought.append(weakref.ref(found))
+        return found
+
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="the last"):
+            await fan_out(work, range(4), 4)
+        await asyncio.sleep(0)
+        assert [one() for one in brought] == [None] * 3
+    finally:
+        gc.enable()

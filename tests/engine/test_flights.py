@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import weakref
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -12,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.engine.fan_out import fan_out
-from proxy.engine.flights import Flights, Share
+from proxy.engine.flights import Flights, OutlivedError, Share
+from proxy.errors import QueryTimeoutError, UpstreamAnswerError, UpstreamUnreachableError
 from proxy.plan.partition import Run
 
 KEY = b"key"
@@ -291,3 +294,134 @@ async def test_a_failed_fetch_keeps_nothing() -> None:
     with pytest.raises(ValueError, match="broken"):
         await share.join()
     assert not kept
+
+
+class Dropped:
+    """A source whose flights say what nobody needs any more."""
+
+    def __init__(self) -> None:
+        self.source = Source()
+        self.gone: list[Run] = []
+        self.source.flights = Flights(self.gone.append)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_what_was_brought_is_dropped_once_when_the_last_has_left(order: tuple[int, ...]) -> None:
+    dropped = Dropped()
+    shares = [dropped.source.cover(Run(0, 5))[0] for _ in range(3)]
+    dropped.source.gate.set()
+    assert {await share.result() for share in shares} == {Run(0, 5)}
+    for left, number in enumerate(order):
+        assert dropped.gone == [], left
+        shares[number].leave()
+        shares[number].leave()
+    assert dropped.gone == [Run(0, 5)]
+
+
+async def test_what_all_have_left_before_it_came_is_not_dropped_but_cancelled() -> None:
+    dropped = Dropped()
+    (share,) = dropped.source.cover(Run(0, 5))
+    await ticks()
+    share.leave()
+    await ticks()
+    assert dropped.source.cancelled == [Run(0, 5)]
+    assert dropped.gone == []
+
+
+async def test_what_comes_although_it_was_given_up_is_dropped() -> None:
+    """A task group that fails at the moment of its cancellation goes on, for one."""
+    gone: list[Run] = []
+
+    async def stubborn(run: Run) -> Run:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+        return run
+
+    (share,) = Flights[Run](gone.append).cover(KEY, [Run(0, 5)], lambda run: [run], stubborn)
+    await ticks()
+    share.leave()
+    await ticks(6)
+    assert gone == [Run(0, 5)]
+
+
+async def test_a_failure_is_nothing_to_drop() -> None:
+    dropped = Dropped()
+    dropped.source.error = ValueError("odd")
+    (share,) = dropped.source.cover(Run(0, 5))
+    dropped.source.gate.set()
+    with pytest.raises(ValueError, match="odd"):
+        await share.result()
+    share.leave()
+    assert dropped.gone == []
+
+
+async def test_who_waits_for_the_result_keeps_its_seat() -> None:
+    dropped = Dropped()
+    (share,) = dropped.source.cover(Run(0, 5))
+    waiting = asyncio.create_task(share.result())
+    await ticks()
+    waiting.cancel()
+    await ticks()
+    assert not dropped.source.cancelled
+    dropped.source.gate.set()
+    assert await share.result() == Run(0, 5)
+    share.leave()
+    assert dropped.gone == [Run(0, 5)]
+
+
+async def flight_until(seconds: float, error: Exception) -> Share[Run]:
+    """A seat in a flight that fails, of somebody who has so long."""
+    until_s = asyncio.get_running_loop().time() + seconds
+
+    async def fails(_run: Run) -> Run:
+        raise error
+
+    (share,) = Flights[Run]().cover(KEY, [Run(0, 1)], lambda run: [run], fails, until_s=until_s)
+    return share
+
+
+LATE, TOLD = QueryTimeoutError("late"), UpstreamAnswerError(503, (), b"{}")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error", "own_seconds", "raised"),
+    [
+        (0.1, LATE, 9, OutlivedError),
+        (-0.1, TOLD, 9, OutlivedError),
+        (5, LATE, 9, QueryTimeoutError),
+        (0.1, LATE, 0.1, QueryTimeoutError),
+        (0.1, LATE, 0.05, QueryTimeoutError),
+        (-2, LATE, -1, QueryTimeoutError),
+        (0.1, UpstreamUnreachableError("gone"), 9, UpstreamUnreachableError),
+    ],
+)
+async def test_a_flight_that_ended_with_somebody_elses_time_is_told_apart(
+    seconds: float, error: Exception, own_seconds: float, raised: type[Exception]
+) -> None:
+    """The upstream may say a little early that the time is over."""
+    share = await flight_until(seconds, error)
+    own_s = asyncio.get_running_loop().time() + own_seconds
+    with pytest.raises(raised):
+        await share.result(own_s)
+    share.leave()
+
+
+async def test_the_traceback_of_an_expected_error_does_not_hold_what_was_fetched() -> None:
+    fetched: list[weakref.ref[set[int]]] = []
+
+    async def fails(_run: Run) -> Run:
+        body = {1, 2}
+        fetched.append(weakref.ref(body))
+        await asyncio.sleep(0)
+        raise UpstreamUnreachableError(f"after {len(body)} bytes")
+
+    gc.disable()
+    try:
+        (share,) = Flights[Run]().cover(KEY, [Run(0, 1)], lambda run: [run], fails)
+        with pytest.raises(UpstreamUnreachableError):
+            await share.join()
+        assert fetched[0]() is None
+    finally:
+        gc.enable()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.engine.gate import Gate, GatePolicy
+from proxy.engine.memory import MemoryBudget, MemoryPolicy
 from proxy.errors import TooManyRequestsError
 from proxy.telemetry.metrics import READS_WAITING, REGISTRY
 
@@ -275,3 +276,49 @@ async def test_no_more_run_than_may_whatever_happens() -> None:
     assert min(crowd.outcomes.values()) > 5
     assert not crowd.gate._running
     assert not crowd.gate._waiters
+
+
+async def test_a_request_of_a_few_parts_does_not_wait_behind_all_parts_of_another() -> None:
+    memory = MemoryBudget(MemoryPolicy(1 << 20, 100))
+    narrow_gate = gate(running=2, tenant=2)
+    log: list[str] = []
+    may_leave = {name: asyncio.Event() for name in ("many 0", "many 1", "many 2", "many 3", "few")}
+
+    async def run(name: str) -> None:
+        async with narrow_gate.enter("a"):
+            log.append(name)
+            await may_leave[name].wait()
+
+    many, few = memory.open(), memory.open()
+    with many.parts():
+        tasks = [asyncio.create_task(run(f"many {number}")) for number in range(4)]
+    await turns()
+    with few.parts():
+        tasks.append(asyncio.create_task(run("few")))
+    await turns()
+    may_leave["many 0"].set()
+    await turns()
+    assert log == ["many 0", "many 1", "few"]
+    for event in may_leave.values():
+        event.set()
+    await asyncio.gather(*tasks)
+    assert not narrow_gate._answers
+
+
+@pytest.mark.parametrize(("own", "runs"), [(0, 2), (1, 1), (3, 3)])
+async def test_a_tenants_own_limit_counts_where_there_is_one(own: int, runs: int) -> None:
+    limited = Gate(GatePolicy(9, 2, 9, 5_000), READS_WAITING, lambda _tenant: own)
+    inside = 0
+
+    async def visit() -> None:
+        nonlocal inside
+        async with limited.enter("a"):
+            inside += 1
+            await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(visit()) for _ in range(5)]
+    await turns()
+    assert inside == runs
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -86,14 +86,17 @@ class Kitchen:
                 await asyncio.sleep(0)
             if self.gate is not None:
                 await self.gate.wait()
-            if error := self.error(asked):
-                raise error
+            self._fail(asked)
             body = self.cached.world.body(dict(asked.form)["query"], asked.grid)
             await memory.grow(2 * len(body))
         except BaseException:
             memory.close()
             raise
         return UpstreamAnswer(body, self.cached.no_store, memory=memory)
+
+    def _fail(self, asked: Asked) -> None:
+        if error := self.error(asked):
+            raise error
 
     def plan(self, grid: Grid = GRID, caller: tuple[str, ...] = ()) -> RangePlan:
         return self.cached.plan(grid, caller=caller)
@@ -290,7 +293,9 @@ async def test_what_never_fits_is_a_limit_error_and_nothing_stays_held() -> None
 
 
 @pytest.mark.parametrize(
-    "error", [GONE, BadUpstreamAnswerError("html"), QueryTimeoutError("late")], ids=lambda e: type(e).__name__
+    "error",
+    [GONE, BadUpstreamAnswerError("html"), QueryTimeoutError("late")],
+    ids=lambda e: type(e).__name__,
 )
 async def test_kept_data_past_its_life_is_given_when_the_upstream_fails(error: QueryError) -> None:
     kitchen = Kitchen(stale_ms=2 * DAY_MS)

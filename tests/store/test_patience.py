@@ -91,7 +91,10 @@ async def test_after_a_failure_what_is_under_way_is_waited_for_and_no_more_begin
 
 
 async def test_a_task_that_somebody_ends_is_trouble(work: Work) -> None:
-    asyncio.get_running_loop().call_later(0.01, lambda: work.tasks[0].cancel())
+    def end() -> None:
+        work.tasks[0].cancel()
+
+    asyncio.get_running_loop().call_later(0.01, end)
     results, trouble = await brought(work.after(9), PATIENCE)
     assert results == []
     assert "ended" in str(trouble)

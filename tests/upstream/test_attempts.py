@@ -311,7 +311,10 @@ async def test_a_hedge_that_meets_a_limit_is_no_reproach_to_the_first() -> None:
 
 
 async def test_a_limit_while_another_runs_ends_both() -> None:
-    ground, send = asking(unknown_hedge_ms=5), Scripted(in_turn=[after(0.02, fails(LimitError("x"))), never])
+    ground, send = (
+        asking(unknown_hedge_ms=5),
+        Scripted(in_turn=[after(0.02, fails(LimitError("x"))), never]),
+    )
     with pytest.raises(LimitError):
         await ground.attempts.run(send, "kind")
     assert send.cancelled == [send.asked[1]]
@@ -319,7 +322,8 @@ async def test_a_limit_while_another_runs_ends_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoints", "kind", "hedge"), [((A,), "kind", True), ((A, B), None, True), ((A, B), "kind", False)]
+    ("endpoints", "kind", "hedge"),
+    [((A,), "kind", True), ((A, B), None, True), ((A, B), "kind", False)],
 )
 async def test_where_there_is_no_hedge_there_is_no_task(
     endpoints: tuple[Endpoint, ...], kind: object, hedge: bool
@@ -399,7 +403,9 @@ async def test_a_trial_that_is_cancelled_before_it_has_begun_makes_room_for_the_
     send = Scripted()
     run = asyncio.create_task(ground.attempts.run(send, "kind"))
     await asyncio.sleep(0)
-    run.cancel()
+    (attempt,) = asyncio.all_tasks() - {run, asyncio.current_task()}
+    assert one.in_flight == 1
+    attempt.cancel()
     await asyncio.wait([run])
     assert send.asked == []
     assert one.in_flight == 0
@@ -433,7 +439,7 @@ async def test_quick_refusals_do_not_make_an_address_look_fast() -> None:
         for _ in range(10):
             await ground.attempts.run(Scripted(dict.fromkeys((A, B, C), brings(status))), "kind")
     assert all(one.slowness(now_ms()) > 0.4 for one in ground.pool.candidates)
-    assert ground.attempts._latencies.typical_ms("kind") >= 2
+    assert (ground.attempts._latencies.typical_ms("kind") or 0) > 1
 
 
 async def test_a_server_error_neither_ejects_nor_absolves() -> None:
@@ -478,9 +484,8 @@ async def test_a_backoff_doubles_with_jitter_and_has_an_end(monkeypatch: pytest.
     ground = asking(A, most=12)
     send = Scripted({A: fails(GONE)})
     monkeypatch.setattr("proxy.upstream.attempts.asyncio.sleep", short)
-    for _ in range(1):
-        with pytest.raises(UpstreamUnreachableError):
-            await ground.attempts.run(send, "kind")
+    with pytest.raises(UpstreamUnreachableError):
+        await ground.attempts.run(send, "kind")
     assert len(slept) == 11
     for number, took_ms in enumerate(slept, 1):
         assert 0 <= took_ms <= 2 ** min(number, 6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from proxy.upstream.addresses import Endpoint
 from proxy.upstream.balancer import Candidate, in_rotation, pick
 from proxy.upstream.latencies import Latencies
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 POLICY = BreakerPolicy(failures=1, pause_ms=1_000, slow_return_ms=10_000)
 
 
@@ -21,7 +24,9 @@ def candidates(count: int = 3) -> list[Candidate]:
     return [Candidate(Endpoint(f"http://{number}"), Breaker(POLICY)) for number in range(count)]
 
 
-def shares(among: list[Candidate], tried: list[Candidate] | None = None, now_ms: int = 0) -> list[float]:
+def shares(
+    among: list[Candidate], tried: list[Candidate] | None = None, now_ms: int = 0
+) -> list[float]:
     """How often each is picked, of a thousand times."""
     chance = random.Random(1)
     picks = Counter(among.index(pick(among, tried or [], now_ms, chance)) for _ in range(1000))

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gzip
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,8 +19,6 @@ from proxy.errors import (
 )
 from proxy.model.query import Caller
 from proxy.upstream.attempts import AttemptPolicy
-from proxy.upstream.client import ClientPolicy, ThanosClient
-from tests.upstream.conftest import client_of
 from tests.fakes import (
     ERROR_JSON,
     Behaviour,
@@ -35,6 +34,10 @@ from tests.fakes import (
     reply,
     reset,
 )
+from tests.upstream.conftest import client_of
+
+if TYPE_CHECKING:
+    from proxy.upstream.client import ClientPolicy, ThanosClient
 
 PATH = "/api/v1/query_range"
 FORM = b"query=up&start=0"

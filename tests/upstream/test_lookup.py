@@ -185,7 +185,7 @@ async def test_when_a_name_server_is_silent_the_next_one_is_asked_in_time() -> N
     async with dns_server(**{NAME: RECORDS}) as server:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
             silent.bind(("127.0.0.2", server.port))
-            names = Lookup(3.0, ("127.0.0.2", ADDRESS), server.port)
+            names = Lookup(1.6, ("127.0.0.2", ADDRESS), server.port)
             assert len(await names.targets(NAME)) == 2
 
 

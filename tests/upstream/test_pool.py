@@ -210,4 +210,3 @@ async def test_who_was_overtaken_is_slower_and_has_failed(pool: Pool) -> None:
         pool.overtaken(a, 20.0)
     assert a.slowness(int(asyncio.get_running_loop().time() * 1000)) > 3
     assert a.breaker.state is State.OPEN
-

@@ -13,7 +13,7 @@ from proxy.errors import (
     QueryTimeoutError,
     UpstreamUnreachableError,
 )
-from proxy.upstream.races import end_all, first_good, is_good, let_go
+from proxy.upstream.races import end_all, first_good, is_good, leave_all
 
 
 @dataclass(eq=False, slots=True)
@@ -88,8 +88,7 @@ async def test_what_the_others_brought_is_let_go_and_their_errors_are_read() -> 
     brought = Brought()
     racers = [racer(brought), racer(GONE), racer(GOOD, 60)]
     await asyncio.wait(racers[:2])
-    await end_all(racers)
-    let_go(racers)
+    await leave_all(racers)
     assert brought.left == 1
     assert racers[2].cancelled()
 
@@ -113,6 +112,26 @@ async def test_whoever_ends_others_stays_until_all_have_ended_even_when_cancelle
     with pytest.raises(asyncio.CancelledError):
         await ending
     assert len(ended) == 3
+
+
+async def test_an_answer_is_let_go_even_when_whoever_leaves_it_is_cancelled_again() -> None:
+    brought = Brought()
+
+    async def stubborn() -> Brought:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)
+        return brought
+
+    attempt = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    leaving = asyncio.create_task(leave_all([attempt]))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert brought.left == 1
 
 
 async def test_nobody_to_end_is_no_wait() -> None:
