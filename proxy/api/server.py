@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 from typing import Any, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from proxy.api.client_limits import ClientLimits
@@ -235,6 +235,7 @@ class JsonServer(web.Server):
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """A request that means one thing only is handed on."""
         if refused := refusal(request):
+            request._cache["version"] = HttpVersion11  # noqa: SLF001  the answer is of this one
             return _last_answer(refused.status, "bad_data", refused.text)
         answer: web.StreamResponse = await self._handler(request)
         return answer

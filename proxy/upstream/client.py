@@ -32,6 +32,8 @@ from proxy.upstream.answers import (
 )
 from proxy.upstream.attempts import AttemptPolicy, Attempts
 from proxy.upstream.budget import BudgetPolicy, RetryBudget
+from proxy.upstream.lookup import Lookup
+from proxy.upstream.names import Names
 from proxy.upstream.pool import Pool
 from proxy.upstream.reports import Reports
 
@@ -107,6 +109,7 @@ class ThanosClient:
                 limit=policy.max_connections,
                 limit_per_host=policy.max_address_connections,
                 keepalive_timeout=policy.idle_timeout_s,
+                resolver=Names(Lookup()),
             ),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),

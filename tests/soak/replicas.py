@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tests.soak.views import Views
     from tests.soak.world import World
 
-STORES_PATH, READY_PATH = "/api/v1/stores", "/-/ready"
+STORES_PATH, READY_PATH, RUNTIME_PATH = "/api/v1/stores", "/-/ready", "/api/v1/status/runtimeinfo"
+ABOUT_ITSELF = {STORES_PATH, READY_PATH, RUNTIME_PATH}
 _REMEMBERED_STRIKES = 4_000
 
 
@@ -62,6 +63,7 @@ class Replica:
         self._runner: web.ServerRunner | None = None
         self._server: web.Server | None = None
         self._dropped_s = 0.0
+        self._starts = 0
         self._meeting: list[Kind] = []
 
     @property
@@ -73,7 +75,8 @@ class Replica:
         return len(self._server.connections) if self._server else 0
 
     async def open(self) -> None:
-        """Listen, on the same port as before."""
+        """Start, and listen on the same port as before."""
+        self._starts += 1
         self._server = web.Server(
             self.serve, handler_cancellation=True, access_log=None, auto_decompress=False
         )
@@ -140,11 +143,11 @@ class Replica:
 
     def _body(self, asked: Asked) -> bytes:
         now_ms = self._sky.clock.now_ms
-        if asked.path == STORES_PATH:
-            data = self._sky.views.stores_json(self.number, now_ms)
+        if asked.path in ABOUT_ITSELF:
+            data: object = {"startTime": f"start {self._starts}"}
+            if asked.path == STORES_PATH:
+                data = self._sky.views.stores_json(self.number, now_ms)
             return orjson.dumps({"status": "success", "data": data})
-        if asked.path == READY_PATH:
-            return b"{}"
         self._sky.asked[asked.path] += 1
         tenants = asked.header(TENANT_HEADER)
         question = read_question(asked.path, dict(asked.form), tenants[0] if tenants else "")
@@ -152,9 +155,8 @@ class Replica:
 
     def _is_partial(self, path: str) -> bool:
         """Whether the answer carries a warning, and so must not be kept."""
-        is_about_itself = path in {STORES_PATH, READY_PATH}
         view = self._sky.views.of(self.number, self._sky.clock.now_ms)
-        return bool(view.failing) and not is_about_itself
+        return bool(view.failing) and path not in ABOUT_ITSELF
 
     def _right(self, path: str, body: bytes) -> Behaviour:
         no_store = {"Cache-Control": "no-store"} if self._is_partial(path) else None

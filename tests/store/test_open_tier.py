@@ -57,5 +57,5 @@ def test_how_writes_are_queued_is_part_of_the_configuration() -> None:
         writers=3, queue_values=50, write_breaker=breaker
     )
     assert guard_policy(LmdbConfig("/d", 1 << 30)) == GuardPolicy(
-        writers=1, readers=2, part_bytes=1 << 20
+        timeout_s=0.05, writers=1, readers=2, part_bytes=1 << 20
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from proxy.engine.memory import UNCOUNTED, MemoryBudget, MemoryPolicy
+from proxy.engine.memory import UNCOUNTED, MemoryBudget, MemoryPolicy, Uncounted
 from proxy.errors import (
     BadUpstreamAnswerError,
     LimitError,
@@ -87,31 +87,38 @@ async def test_a_gzip_in_crumbs_is_inflated(upstream: FakeUpstream) -> None:
         assert (await read(answer)).body == b"abc" * 200_000
 
 
-class Watched(MemoryBudget):
-    """Knows the most that was taken at once."""
-
-    def __init__(self, total_bytes: int) -> None:
-        super().__init__(MemoryPolicy(total_bytes, max_wait_ms=50))
+def budget_of(total_bytes: int = 8 << 20) -> MemoryBudget:
+    return MemoryBudget(MemoryPolicy(total_bytes, max_wait_ms=50))
 
 
 async def test_a_few_bytes_that_become_very_many_ask_for_memory_piece_by_piece(
     upstream: FakeUpstream,
 ) -> None:
-    budget = Watched(8 << 20)
-    bomb = gzipped(b"\0" * (50 << 20))
-    async with opened(upstream, bomb) as answer:
+    grown: list[int] = []
+
+    class Watched(Uncounted):
+        async def grow(self, size_bytes: int) -> None:
+            grown.append(size_bytes)
+
+    async with opened(upstream, gzipped(b"\0" * (50 << 20))) as answer:
+        await read_whole(answer, 1 << 30, Watched())
+    assert sum(grown) == 2 * (50 << 20)
+    assert max(grown) <= 1 << 19
+
+
+async def test_a_body_for_which_there_is_never_memory_is_a_limit(upstream: FakeUpstream) -> None:
+    budget = budget_of()
+    async with opened(upstream, gzipped(b"\0" * (20 << 20))) as answer:
         ticket = budget.open()
         with pytest.raises(LimitError, match="memory"):
             await read_whole(answer, 1 << 30, ticket)
-        assert ticket.held_bytes == 0
-        assert budget.used_bytes == 0
+        assert (ticket.held_bytes, budget.used_bytes) == (0, 0)
 
 
 async def test_a_body_holds_twice_its_size_until_it_is_left_and_then_nothing(
     upstream: FakeUpstream,
 ) -> None:
-    budget = Watched(8 << 20)
-    ticket = budget.open()
+    ticket = budget_of().open()
     await ticket.grow(1000)
     async with opened(upstream, reply(200, b"x" * 5000)) as answer:
         whole = await read_whole(answer, 10**6, ticket)
@@ -134,7 +141,7 @@ async def test_a_body_holds_twice_its_size_until_it_is_left_and_then_nothing(
 async def test_a_failed_attempt_gives_back_what_it_took_and_no_more(
     upstream: FakeUpstream, behaviour: Behaviour
 ) -> None:
-    ticket = Watched(8 << 20).open()
+    ticket = budget_of().open()
     await ticket.grow(1000)
     async with opened(upstream, behaviour) as answer:
         with pytest.raises((UpstreamUnreachableError, BadUpstreamAnswerError, LimitError)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from proxy.upstream.latencies import Latencies
 
 
@@ -43,3 +46,16 @@ def test_the_kinds_that_were_asked_least_recently_are_forgotten() -> None:
     latencies.add("c", 1)
     assert latencies.typical_ms("a") == 1
     assert latencies.typical_ms("b") is None
+
+
+def test_a_kind_that_is_as_long_as_a_query_is_not_kept() -> None:
+    class Kind:
+        """Something that can be hashed, and weakly referred to."""
+
+    kind = Kind()
+    is_kept = weakref.ref(kind)
+    latencies = Latencies()
+    latencies.add(kind, 1)
+    del kind
+    gc.collect()
+    assert is_kept() is None

@@ -134,5 +134,12 @@ async def test_an_answer_is_let_go_even_when_whoever_leaves_it_is_cancelled_agai
     assert brought.left == 1
 
 
+async def test_an_error_of_who_is_ended_is_not_missed() -> None:
+    failing = racer(GONE)
+    await asyncio.wait([failing])
+    await end_all([failing])
+    assert not failing._log_traceback, "nobody will say that it was never retrieved"
+
+
 async def test_nobody_to_end_is_no_wait() -> None:
     await end_all([])
