@@ -112,7 +112,7 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         settings.stale_ms,
     )
     reads, samples = build_reads(settings, ground, in_memory, keep, vary_names(settings))
-    fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms)
+    fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms, ground.limits)
     queries = RangeQueries(client, threads, clock, cache, split, fetching)
     memo: AnswerMemo[Assembled] = AnswerMemo(memory.memo_bytes, settings.memo_age_ms)
     return Engine(

@@ -69,7 +69,18 @@ async def open_ground(
         background.spawn(poll_stores(client, watch, clock, interval_s, memory))
     else:
         watch.no_such_endpoint()
-    return Ground(client, store_api, admission, shares, threads, watch, background, clock, sharing)
+    return Ground(
+        client=client,
+        store_api=store_api,
+        admission=admission,
+        memory=shares,
+        threads=threads,
+        watch=watch,
+        background=background,
+        clock=clock,
+        limits=access.limits,
+        sharing=sharing,
+    )
 
 
 async def _find_addresses(

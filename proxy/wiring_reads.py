@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxy.api.respond import ResponsePolicy
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.background import Background
-    from proxy.engine.ports import Clock
+    from proxy.engine.ports import Clock, LimitsSource
     from proxy.engine.threads import WorkerThreads
     from proxy.machine import MemoryShares
     from proxy.plan.freshness import KeepPolicy
@@ -46,6 +46,7 @@ class Ground:
     watch: StoreWatch
     background: Background
     clock: Clock
+    limits: LimitsSource
     sharing: Sharing | None = None
 
 

@@ -27,7 +27,12 @@ from proxy.plan.blocked import Question
 from proxy.plan.cache_key import answer_key
 from proxy.plan.expression import understand
 from proxy.plan.freshness import settled_steps
-from proxy.plan.limits import check_question, check_unread_times, check_window
+from proxy.plan.limits import (
+    check_question,
+    check_response_bytes,
+    check_unread_times,
+    check_window,
+)
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import CACHE_ANSWERS
 
@@ -94,7 +99,7 @@ class KeptWholeEndpoint:
             control is CacheControl.REFRESH,
         )
         async with self.answers.get(wanted, caller) as found:
-            return await self._send(request, found)
+            return await self._send(request, found, caller)
 
     def _check(self, request: web.BaseRequest, form: Form | None, caller: Caller) -> None:
         table, path = self.limits.current, raw_path(request)
@@ -110,7 +115,10 @@ class KeptWholeEndpoint:
             check_unread_times(limits)
         check_window(start_ms, end_ms, limits, self.clock.wall_ms())
 
-    async def _send(self, request: web.BaseRequest, found: WholeAnswer) -> web.StreamResponse:
+    async def _send(
+        self, request: web.BaseRequest, found: WholeAnswer, caller: Caller
+    ) -> web.StreamResponse:
+        check_response_bytes(len(found.body), self.limits.current.of(caller.tenant))
         CACHE_ANSWERS.labels(found.result).inc()
         headers = {**self.respond.headers(), CACHE_HEADER: found.result}
         if found.no_store:

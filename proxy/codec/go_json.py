@@ -39,7 +39,7 @@ def error_body(error_type: str, message: str) -> bytes:
 def with_warning(body: bytes, text: str) -> bytes:
     """An answer with one more warning; written anew only where it has some already."""
     end = body.rstrip()
-    if b'"warnings"' not in body and end.endswith(b"}"):
+    if b'"warnings"' not in body and end.endswith(b"}") and len(end) > len(b"{}"):
         return b"".join((memoryview(end)[:-1], b',"warnings":[', message_text(text).encode(), b"]}"))
     answer = orjson.loads(body)
     answer["warnings"] = [*(answer.get("warnings") or ()), text]

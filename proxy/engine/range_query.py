@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.codec.labels_json import sort_key
+from proxy.codec.matrix_text import text_bytes
 from proxy.codec.pieces import clip_piece
 from proxy.codec.tail_json import merge_stats
 from proxy.engine.flights import OutlivedError
@@ -17,16 +18,16 @@ from proxy.engine.foreign_notes import (
     refuse_foreign_notes,
     refuse_shifted_text,
 )
-from proxy.engine.split_flights import SplitFlights, held_bytes
+from proxy.engine.split_flights import Brought, SplitFlights, held_bytes
 from proxy.engine.stale import missing, stale_note, with_warning
 from proxy.merge.matrices import NOTHING_JOINED, JoinedMatrix, Part, join_matrices
-from proxy.plan.limits import check_query
+from proxy.plan.limits import check_query, check_response_bytes, check_samples, check_upstream_bytes
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
 from proxy.telemetry.metrics import STALE_ANSWERS, STEPS
 
 if TYPE_CHECKING:
-    from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream
+    from proxy.engine.ports import Clock, LimitsSource, MemoryTicket, Threads, Upstream
     from proxy.engine.results_cache import Hit, ResultsCache
     from proxy.errors import QueryError
     from proxy.model.query import Caller, RangeQuery
@@ -39,11 +40,13 @@ _REQUESTED, _HIT, _FETCHED = map(STEPS.labels, ("requested", "hit", "fetched"))
 class FetchPolicy(NamedTuple):
     """parallelism: splits of one query asked at once.
 
-    stale_ms: how long kept data past its life may serve when the upstream fails.
+    stale_ms: how long kept data past its life may serve when the upstream fails. limits: of what a
+    query may cost, by tenant; None without any.
     """
 
     parallelism: int
     stale_ms: int = 0
+    limits: LimitsSource | None = None
 
 
 class Wish(NamedTuple):
@@ -99,6 +102,7 @@ class RangeQueries:
         self._cache = cache
         self._policy = policy
         self._stale_ms = fetching.stale_ms
+        self._limits = fetching.limits
         self._planned = lru_cache(512)(plan_range)
         self._splits = SplitFlights(upstream, threads, clock, cache, fetching.parallelism)
 
@@ -143,6 +147,7 @@ class RangeQueries:
         joined = join_matrices([part for _, part in parts], sort_key, merge_stats)
         refuse_shifted_text(plan, name_positions(joined.tail.notes))
         refuse_foreign_notes(plan, joined, fetched.sources)
+        self._check_size(joined, caller)
         return RangeAnswer(
             matrix=joined,
             no_store=fetched.no_store,
@@ -181,6 +186,7 @@ class RangeQueries:
         with memory.parts():
             bringing = self._splits.bring(plan, gaps, caller, is_shared)
             async with bringing as brought:
+                self._check_cost(brought, caller)
                 for one in brought:
                     found.parts += one.parts(plan, wish.as_text)
                     indexed = one.fetched.indexed
@@ -188,6 +194,21 @@ class RangeQueries:
                     found.no_store |= one.fetched.no_store
                 memory.add(held_bytes([part for _, part in found.parts]))
         return found
+
+    def _check_cost(self, brought: list[Brought], caller: Caller) -> None:
+        """What was fetched for one query, whoever else has a part in it."""
+        if self._limits is None or not brought:
+            return
+        limits = self._limits.current.of(caller.tenant)
+        fetched = [one.fetched.indexed for one in brought]
+        check_upstream_bytes(sum(len(one.matrix.text) for one in fetched), limits)
+        check_samples(
+            sum(len(one.floats.starts) + len(one.histograms.starts) for one in fetched), limits
+        )
+
+    def _check_size(self, joined: JoinedMatrix, caller: Caller) -> None:
+        if self._limits is not None:
+            check_response_bytes(text_bytes(joined), self._limits.current.of(caller.tenant))
 
     async def _from_hits(
         self, hits: list[Hit], as_text: bool, memory: MemoryTicket

@@ -28,7 +28,10 @@ PORT = 11_211
 _ITEM_OVERHEAD_BYTES = 512
 """The name and what memcached notes beside a value count for its limit, too."""
 _LARGEST_BYTES = 1 << 30
-_BREAKER = BreakerPolicy(is_probed=False, pause_ms=500, most_pause_ms=5_000, slow_return_ms=0)
+_BREAKER = BreakerPolicy(
+    failures=3, is_probed=False, pause_ms=500, most_pause_ms=5_000, slow_return_ms=0
+)
+"""Of one server: fewer failures than the guard's, for one query asks it several times at once."""
 _FAILURES = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 
 

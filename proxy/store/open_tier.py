@@ -39,8 +39,8 @@ def open_tier(config: TierConfig, clock: Clock, resolver: Resolver, contexts: Co
 def guard_policy(config: TierConfig) -> GuardPolicy:
     """How `GuardedTier` uses the tier.
 
-    A file does not hang as a server may: what it is late by are busy cores. One process writes to it at a
-    time anyway.
+    A file does not hang as a server may: what makes it late are busy cores. One process writes to it at
+    a time anyway.
     """
     if isinstance(config, LmdbConfig):
         return GuardPolicy(timeout_s=0.05, writers=1, readers=2, part_bytes=1 << 20)

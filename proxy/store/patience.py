@@ -49,7 +49,7 @@ async def brought(
             if (error := _error_of(task)) is None:
                 results.append(task.result())
             trouble = trouble or error
-        if trouble is None:
+        if results or trouble is None:  # one of several servers may fail alone
             waiting |= {start() for start in islice(rest, len(done))}
     return results, trouble
 

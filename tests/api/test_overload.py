@@ -256,6 +256,31 @@ async def test_limits_of_a_tenant_are_those_of_the_file(upstream: FakeUpstream, 
         assert (await proxy.range(X_Dashboard_Uid="d2")).status == 422, "the old rules stay"
 
 
+@pytest.mark.parametrize(
+    ("setting", "most", "path"),
+    [
+        ("max_query_upstream_bytes", 500, range_path()),
+        ("max_query_samples", 20, range_path()),
+        ("max_query_response_bytes", 300, range_path()),
+        ("max_query_response_bytes", 10, "/api/v1/labels"),
+        ("max_query_bytes", 3, range_path({"query": "abcd"})),
+        ("max_query_steps", 5, range_path()),
+        ("max_query_splits", 2, range_path()),
+        ("max_query_lookback_ms", 1_000, range_path()),
+    ],
+)
+async def test_what_a_query_costs_has_a_limit_that_says_its_name(
+    upstream: FakeUpstream, setting: str, most: int, path: str
+) -> None:
+    async with running(upstream.url, **{setting: most}) as proxy:
+        answer = await proxy.get(path)
+        assert answer.status in {413, 422}
+        flag = setting.removesuffix("_ms").replace("_", "-")
+        assert f"--limits.{flag}" in answer.error[2]
+    async with running(upstream.url, **{setting: most * 10**10}) as proxy:
+        assert (await proxy.get(path)).status == 200
+
+
 async def test_a_bad_tenant_is_refused_in_thanoss_words(proxy: Proxy, upstream: FakeUpstream) -> None:
     for path in (range_path(), "/api/v1/labels", "/api/v1/stores"):
         answer = await proxy.get(path, THANOS_TENANT="a/b")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.codec.go_json import error_body, label_text, message_text
+from proxy.codec.go_json import error_body, label_text, message_text, with_warning
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -62,3 +62,22 @@ def test_an_error_has_the_three_members_in_the_order_of_thanos(message: str) -> 
         ("error", message),
     ]
     assert body.startswith(b'{"status":"error","errorType":"bad_data","error":"')
+
+
+@pytest.mark.parametrize(
+    ("body", "result"),
+    [
+        (b'{"status":"success","data":[]}', b'{"status":"success","data":[],"warnings":["odd"]}'),
+        (b'{"data":[]} \n', b'{"data":[],"warnings":["odd"]}'),
+        (b'{"data":[],"warnings":["a"]}', b'{"data":[],"warnings":["a","odd"]}'),
+        (b'{"data":["\\"warnings\\""]}', b'{"data":["\\"warnings\\""],"warnings":["odd"]}'),
+        (b"{}", b'{"warnings":["odd"]}'),
+        (b'{"data":[],"warnings":null}', b'{"data":[],"warnings":["odd"]}'),
+    ],
+)
+def test_a_warning_is_added_to_an_answer(body: bytes, result: bytes) -> None:
+    assert with_warning(body, "odd") == result
+
+
+def test_a_warning_is_written_as_go_writes_it() -> None:
+    assert b'["a \\u003cb\\u003e"]' in with_warning(b'{"data":[]}', "a <b>")

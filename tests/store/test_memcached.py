@@ -104,7 +104,7 @@ async def test_a_hung_server_is_left_alone_and_the_others_answer(
             assert len(await tier.get_many(NAMES, 0.05)) == 300 - own
             took_s.append(loop.time() - began_s)
         servers[0].go_on()
-        assert sum(one > 0.045 for one in took_s) == 5
+        assert sum(one > 0.045 for one in took_s) == 3
         await asyncio.sleep(0.6)
         assert len(await tier.get_many(NAMES, 1)) == 300
 
@@ -119,7 +119,7 @@ async def test_when_no_server_answers_that_is_a_failure(servers: list[CacheServe
             await tier.put_many(ENTRIES)
         with pytest.raises(TierError):
             await tier.add(ENTRIES[0])
-        for _ in range(5):
+        for _ in range(3):
             with pytest.raises(TierError):
                 await tier.get_many(NAMES, 1)
         with pytest.raises(TierError, match="left alone"):

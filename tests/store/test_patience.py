@@ -81,13 +81,19 @@ async def test_each_that_comes_gives_the_others_more_time_up_to_a_bound(work: Wo
     assert isinstance(trouble, TimeoutError)
 
 
-async def test_after_a_failure_what_is_under_way_is_waited_for_and_no_more_begins(
-    work: Work,
-) -> None:
+async def test_where_nothing_has_come_before_a_failure_no_more_begins(work: Work) -> None:
     results, trouble = await brought(work.after(-0.001, 0.02, 0.001, 0.001), PATIENCE)
-    assert results == [1]
     assert str(trouble) == "of 0"
-    assert len(work.tasks) == 2
+    assert 1 in results
+    results, trouble = await brought(work.after(*[-0.001] * 9), PATIENCE)
+    assert results == []
+    assert len(work.tasks) == 4 + 2
+
+
+async def test_where_something_has_come_a_failure_stops_nothing(work: Work) -> None:
+    results, trouble = await brought(work.after(0.001, -0.01, 0.001, -0.001, 0.001), PATIENCE)
+    assert sorted(results) == [0, 2, 4]
+    assert trouble is not None
 
 
 async def test_a_task_that_somebody_ends_is_trouble(work: Work) -> None:
