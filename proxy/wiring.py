@@ -63,7 +63,12 @@ class Engine:
     reads: RemoteReads
     samples: SamplesCache
     background: Background
-    sharing: Sharing | None
+    ground: Ground
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """What is kept beyond this process."""
+        return self.ground.sharing
 
     def share(self) -> None:
         """Begin to write what is kept, and to hear of purges."""
@@ -130,7 +135,7 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         reads=reads,
         samples=samples,
         background=ground.background,
-        sharing=ground.sharing,
+        ground=ground,
     )
 
 
@@ -181,7 +186,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
         settings.tenant_header.lower(),
         respond,
     )
-    reads = reads_endpoint(settings, engine.reads, engine.threads, respond)
+    reads = reads_endpoint(settings, engine.reads, respond, callers, engine.ground)
     routes = {
         "/api/v1/query_range": route("query_range", "GET POST", query_range),
         INSTANT_PATH: route("query", "GET POST", kept_whole),

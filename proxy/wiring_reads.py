@@ -19,6 +19,7 @@ from proxy.setting_values import SettingError
 from proxy.telemetry.metrics import READS_WAITING
 
 if TYPE_CHECKING:
+    from proxy.api.callers import Callers
     from proxy.api.respond import ResponsePolicy
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.background import Background
@@ -115,7 +116,11 @@ def build_reads(
 
 
 def reads_endpoint(
-    settings: Settings, reads: RemoteReads, threads: WorkerThreads, respond: ResponsePolicy
+    settings: Settings,
+    reads: RemoteReads,
+    respond: ResponsePolicy,
+    callers: Callers,
+    ground: Ground,
 ) -> RemoteReadEndpoint:
     """`/api/v1/read` with its limits."""
     gate = GatePolicy(
@@ -133,7 +138,15 @@ def reads_endpoint(
         max_bytes=settings.read_max_bytes,
         frame_bytes=settings.read_frame_bytes,
         max_stall_ms=settings.read_max_stall_ms,
+        memory_bytes=settings.read_memory_bytes,
     )
     return RemoteReadEndpoint(
-        reads, Gate(gate, READS_WAITING), threads, respond, limits, settings.tenant_header
+        reads=reads,
+        gate=Gate(gate, READS_WAITING),
+        threads=ground.threads,
+        policy=respond,
+        limits=limits,
+        callers=callers,
+        admission=ground.admission,
+        rules=ground.limits,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -14,6 +15,8 @@ from proxy.wiring_reads import open_store_api, reads_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from proxy.wiring_reads import Ground
 
 
 @pytest.fixture
@@ -52,7 +55,9 @@ async def test_limits_are_those_of_the_settings(threads: WorkerThreads) -> None:
         "read_frame_bytes": 7,
         "read_max_stall_ms": 8,
     }
-    made = reads_endpoint(Settings(**numbers), None, threads, ResponsePolicy(True, True))  # type: ignore[arg-type]
+    ground = cast("Ground", SimpleNamespace(threads=threads, admission=None, limits=None))
+    respond = ResponsePolicy(gzip=True, cors=True)
+    made = reads_endpoint(Settings(**numbers), None, respond, None, ground)  # type: ignore[arg-type]
     limits = made.limits
     assert (limits.max_body_bytes, limits.max_queries, limits.max_series) == (1, 2, 3)
     assert (limits.max_samples, limits.max_plain_samples, limits.max_bytes) == (4, 5, 6)

@@ -24,6 +24,7 @@ class ReadLimits:
     max_bytes: of an answer: as sent when it is streamed, else before compression.
     frame_bytes: a frame of a streamed answer is closed when it reaches this size.
     max_stall_ms: how long a client may take to send its request, and to read a bit of the answer.
+    memory_bytes: what an answer may collect, set aside while it is made.
     """
 
     max_body_bytes: int
@@ -34,6 +35,7 @@ class ReadLimits:
     max_bytes: int
     frame_bytes: int
     max_stall_ms: int
+    memory_bytes: int = 0
 
 
 class Tally:

@@ -8,7 +8,9 @@ of the answer is out already breaks the connection.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+import dataclasses
+import math
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -20,20 +22,22 @@ from proxy.api.read_limits import ReadLimits, Tally
 from proxy.api.read_stream import StreamedBody
 from proxy.api.respond import ResponsePolicy, retry_after
 from proxy.codec.error_text import error_text
-from proxy.codec.headers import query_headers
 from proxy.codec.read_frames import frames
 from proxy.codec.read_request import ReadRequest, ResponseType, parse_read_request
 from proxy.codec.read_samples import SamplesAnswer
 from proxy.errors import BadDataError, LimitError, QueryError, UpstreamAnswerError
-from proxy.model.query import Caller
+from proxy.plan.blocked import Question
+from proxy.plan.limits import check_question
 from proxy.telemetry.metrics import READ_BYTES, READ_QUERIES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
+    from proxy.api.callers import Callers
     from proxy.engine.gate import Gate
-    from proxy.engine.ports import Threads
+    from proxy.engine.ports import Admission, LimitsSource, Threads
     from proxy.model.chunks import ChunkBatch
+    from proxy.model.query import Caller
     from proxy.model.read_query import ReadQuery
 
 PATH = "/api/v1/read"
@@ -60,7 +64,7 @@ class Reads(Protocol):
 class RemoteReadEndpoint:
     """Answers remote reads, and tells those who try another method that it wants a POST.
 
-    tenant_header: the header by whose value the gate tells tenants apart.
+    admission: gives the memory that a read may collect. rules: which reads are blocked.
     """
 
     reads: Reads
@@ -68,7 +72,9 @@ class RemoteReadEndpoint:
     threads: Threads
     policy: ResponsePolicy
     limits: ReadLimits
-    tenant_header: str
+    callers: Callers
+    admission: Admission
+    rules: LimitsSource
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "POST":
@@ -81,17 +87,31 @@ class RemoteReadEndpoint:
             return self._refusal(error)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        # A read may take longer than a query: what bounds it is that both sides keep moving.
+        caller = dataclasses.replace(self.callers.asking(request, None), deadline_s=math.inf)
+        if self.rules.current.judges_questions:
+            check_question(Question("read", caller.tenant, (), request.headers), self.rules.current)
         body = await self._read_body(request)
         read = await self.threads.run(self._parse, body, len(body))
-        caller = Caller(query_headers(request.headers.items()))
         READ_QUERIES.labels(read.response_type.name).inc(len(read.queries))
         async with (
-            self.gate.enter(request.headers.get(self.tenant_header, "")),
+            self.gate.enter(caller.tenant),
+            self._memory(),
             aclosing(self._batches(read, caller)) as batches,
         ):
             if read.response_type is ResponseType.STREAMED_XOR_CHUNKS:
                 return await self._send_frames(request, batches)
             return await self._send_samples(request, batches, len(read.queries))
+
+    @asynccontextmanager
+    async def _memory(self) -> AsyncIterator[None]:
+        """What a read may collect, set aside."""
+        memory = self.admission.open()
+        try:
+            await memory.grow(self.limits.memory_bytes)
+            yield
+        finally:
+            memory.close()
 
     async def _read_body(self, request: web.BaseRequest) -> bytes:
         """The body as it was sent, compressed.

@@ -33,7 +33,7 @@ class Readers:
         Raises:
             QueryError: see `LearnedFlags.get`.
         """
-        vary = vary_fields(caller.pairs, self.vary_names)
+        vary = caller.vary or vary_fields(caller.pairs, self.vary_names)
         if self.flags is None:
             return Reader(vary)
         flags = await self.flags.get()

@@ -12,15 +12,22 @@ import aiohttp
 import snappy
 from aiohttp import web
 
+from proxy.api.callers import Callers
 from proxy.api.read_limits import ReadLimits
 from proxy.api.remote_read import PATH, RemoteReadEndpoint
 from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import Router, route
 from proxy.api.server import JsonServer
+from proxy.api.tenants import TenantPolicy
 from proxy.codec._pb.remote_pb2 import Query, ReadRequest
 from proxy.codec._pb.types_pb2 import LabelMatcher
+from proxy.engine.admission import GateAndMemory
 from proxy.engine.gate import Gate, GatePolicy
+from proxy.engine.memory import MemoryBudget
+from proxy.engine.memory_policy import MemoryPolicy
 from proxy.engine.threads import WorkerThreads
+from proxy.limits_config import LiveLimits
+from proxy.plan.limits import Limits
 from proxy.telemetry.metrics import READS_WAITING
 from tests.chunks import batch_of, labels_of, xor_chunk
 from tests.clients import Answer
@@ -139,7 +146,9 @@ async def reading(gate: GatePolicy = GATE, limits: ReadLimits = LIMITS) -> Async
         threads,
         ResponsePolicy(gzip=True, cors=True),
         limits,
-        "THANOS-TENANT",
+        Callers(TenantPolicy(), ("thanos-tenant",), 60.0),
+        GateAndMemory(entrance, MemoryBudget(MemoryPolicy(1 << 30, 1_000))),
+        LiveLimits("", Limits()),
     )
     named = route("remote_read", "GET HEAD POST", endpoint)
     router = Router({PATH: named}, named, ResponsePolicy(gzip=True, cors=True), 0)
