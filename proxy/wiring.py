@@ -170,9 +170,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
     query_range = QueryRangeEndpoint(
         engine.queries,
         engine.answers,
-        engine.admission,
         passthrough,
-        engine.threads,
         respond,
         settings.max_body_bytes,
         callers,

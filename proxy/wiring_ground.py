@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.tripper_config import TripperConfig
     from proxy.wiring_access import Access
+    from proxy.wiring_tier import Sharing
 
 _MOST_BACKGROUND_TASKS = 64
+_MOST_BEGUN = 32
 
 
 async def open_ground(
@@ -49,7 +51,7 @@ async def open_ground(
             QUEUE_WAITING,
             lambda tenant: access.limits.current.of(tenant).max_tenant_concurrent,
         ),
-        MemoryBudget(MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms)),
+        MemoryBudget(_memory_policy(settings, shares)),
     )
     client = ThanosClient(_client_policy(settings, access.tripper), admission, access.client_tls)
     parts.push_async_callback(client.close)
@@ -63,12 +65,7 @@ async def open_ground(
     await _find_addresses(settings, urls, client, background)
     watch = StoreWatch(settings.stores_forget_ms)
     sharing = await open_sharing(settings, urls, parts, On(watch, clock, threads, access.watch))
-    if settings.stores_interval_ms:
-        interval_s = settings.stores_interval_ms / 1000
-        memory = sharing.stores if sharing else None
-        background.spawn(poll_stores(client, watch, clock, interval_s, memory))
-    else:
-        watch.no_such_endpoint()
+    _watch_stores(settings, client, watch, clock, background, sharing)
     return Ground(
         client=client,
         store_api=store_api,
@@ -81,6 +78,21 @@ async def open_ground(
         limits=access.limits,
         sharing=sharing,
     )
+
+
+def _watch_stores(
+    settings: Settings,
+    client: ThanosClient,
+    watch: StoreWatch,
+    clock: Clock,
+    background: Background,
+    sharing: Sharing | None,
+) -> None:
+    if interval_s := settings.stores_interval_ms / 1000:
+        memory = sharing.stores if sharing else None
+        background.spawn(poll_stores(client, watch, clock, interval_s, memory))
+    else:
+        watch.no_such_endpoint()
 
 
 async def _find_addresses(
@@ -121,6 +133,12 @@ def _gate_policy(settings: Settings) -> GatePolicy:
         what="requests to the upstream",
         flags="--limits",
     )
+
+
+def _memory_policy(settings: Settings, shares: MemoryShares) -> MemoryPolicy:
+    """Parts of answers that wait for memory never hold more than a fourth of a tenant's turns."""
+    most_begun = max(1, min(_MOST_BEGUN, settings.max_tenant_concurrent // 4))
+    return MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms, most_begun=most_begun)
 
 
 def _client_policy(settings: Settings, tripper: TripperConfig) -> ClientPolicy:

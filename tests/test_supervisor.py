@@ -57,7 +57,7 @@ class Fleet:
 
     async def until_workers(self, condition: object) -> set[int]:
         async with asyncio.timeout(20):
-            while not condition(workers := self.workers()):  # type: ignore[operator]
+            while not condition(workers := self.workers()):  # type: ignore[operator]  # noqa: ASYNC110  another process's state
                 await asyncio.sleep(0.05)
             await self.until_answers()
         return workers
@@ -74,10 +74,10 @@ async def fleet(upstream: FakeUpstream, *more: str) -> AsyncIterator[Fleet]:
     async with command(*own, f"--query-frontend.downstream-url={upstream.url}", *more) as process:
         found = Fleet(process, f"http://127.0.0.1:{port}")
         async with asyncio.timeout(20):
-            while len(found.workers()) < 2:
+            while len(found.workers()) < 2:  # noqa: ASYNC110  another process's state
                 await asyncio.sleep(0.05)
             for _ in range(2):
-                while await first_status(found) != 200:
+                while await first_status(found) != 200:  # noqa: ASYNC110  another process's state
                     await asyncio.sleep(0.05)
         yield found
 
@@ -143,7 +143,7 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed(upstream: Fake
         workers = found.workers()
         found.process.kill()
         async with asyncio.timeout(20):
-            while any(is_alive(pid) for pid in workers):
+            while any(is_alive(pid) for pid in workers):  # noqa: ASYNC110  another process's state
                 await asyncio.sleep(0.05)
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from isal import isal_zlib
 
 from benchmarks.stages.measure import window
-from proxy.engine.bodies import assemble
 from proxy.codec.labels_json import sort_key
 from proxy.codec.matrix_text import body_text, group_text, series_groups
 from proxy.codec.pieces import clip_piece
 from proxy.codec.tail_json import merge_stats
+from proxy.engine.bodies import assemble
 from proxy.merge.matrices import JoinedMatrix, join_matrices
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from proxy.api.auth import key_pairs, upstream_pairs
-from proxy.api.tenants import TenantPolicy
 from proxy.codec.durations import parse_duration_ms
 from proxy.codec.headers import query_headers, request_headers
 from proxy.model.query import Caller, first_value
@@ -18,6 +17,7 @@ from proxy.plan.cache_key import vary_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from proxy.api.tenants import TenantPolicy
     from proxy.model.query import Form
 
 TENANT = web.RequestKey("tenant", str)

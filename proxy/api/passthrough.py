@@ -54,9 +54,9 @@ class Passthrough:
             raise BadDataError("the request's path must start with one slash")
         caller = self._callers.passing(request)
         table = self._limits.current
-        if read is None and table.judges_questions and request.method != "OPTIONS":
-            if api := api_of(path.partition("?")[0]):  # written so that no endpoint has looked at it
-                check_question(Question(api, caller.tenant, None, request.headers), table)
+        is_unread = read is None and request.method != "OPTIONS"
+        if is_unread and table.judges_questions and (api := api_of(path.partition("?")[0])):
+            check_question(Question(api, caller.tenant, None, request.headers), table)
         async with (
             _body(request, read) as body,
             self._forwarder.forward(request.method, path, caller, body) as answer,

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from proxy.api.passthrough import Passthrough
     from proxy.api.respond import ResponsePolicy
     from proxy.engine.group_texts import GroupTexts
-    from proxy.engine.ports import Admission, LimitsSource
+    from proxy.engine.ports import LimitsSource
     from proxy.engine.range_answers import RangeAnswers, RangeBody
     from proxy.engine.range_query import RangeAnswer, RangeQueries
-    from proxy.engine.threads import WorkerThreads
     from proxy.model.query import Caller, RangeQuery
     from proxy.plan.range_plan import RangePlan
 
@@ -40,9 +39,7 @@ class QueryRangeEndpoint:
 
     queries: RangeQueries
     answers: RangeAnswers
-    admission: Admission
     passthrough: Passthrough
-    threads: WorkerThreads
     policy: ResponsePolicy
     max_body_bytes: int
     callers: Callers

@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from proxy.api.auth import Authenticator
 from proxy.api.callers import TENANT, USER
 from proxy.api.forms import raw_path
 from proxy.api.respond import ResponsePolicy, error_response
@@ -20,6 +20,9 @@ from proxy.api.tenants import TenantNames
 from proxy.errors import QueryError
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS, TENANT_REQUESTS
+
+if TYPE_CHECKING:
+    from proxy.api.auth import Authenticator
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CLIENT_CLOSED_REQUEST = 499

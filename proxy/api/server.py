@@ -77,7 +77,7 @@ class JsonRequestHandler(RequestHandler):
         if self._request_count != before:
             self._end_of_head()
             self._end_broken_body()
-        elif data and self._waiter is not None and not self._waiter.done():
+        elif data and self._awaits_head():
             self._head_bytes += len(data)
             if self._head_bytes > self.limits.max_head_bytes:
                 self._refuse_head(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "bad_data", _TOO_LONG)
@@ -126,6 +126,12 @@ class JsonRequestHandler(RequestHandler):
         await super().start()
         if self.stall_watch is not None:
             self.stall_watch.start()
+
+    def _awaits_head(self) -> bool:
+        """The first bytes may come before aiohttp has begun to wait for them."""
+        if self._request_count == 0:
+            return True
+        return self._waiter is not None and not self._waiter.done()
 
     def _await_head(self) -> None:
         loop = asyncio.get_running_loop()

@@ -100,7 +100,7 @@ class KeptPieces(Generic[P]):
                     yield kept, until_ms
 
     async def load(self, key: CacheKey, first: int, end: int) -> bool:
-        """Bring into memory what a tier behind the store has of these steps; whether that was anything."""
+        """Bring what a tier behind the store has of these steps into memory; whether it had any."""
         size = self._keeping.extent_steps
         numbers = range(first // size, (end - 1) // size + 1)
         found = False

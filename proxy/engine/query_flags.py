@@ -85,6 +85,7 @@ class LearnedFlags:
             if error.answer_status in _NO_SUCH_ENDPOINT and self._learned is None:
                 return self._known
             raise
+        answer.memory.close()
         return self._united(parse_flags(answer.body))
 
     def _united(self, flags: Mapping[str, str]) -> QueryFlags:

@@ -35,7 +35,10 @@ class SamplesOverHttp:
             QueryError: the upstream's, or a `LimitError` for native histograms.
         """
         answer = await self._upstream.ask(PATH, encode_samples_form(ask), caller)
-        series, has_notes = await self._threads.run(
-            lambda body: read_samples(body, ask.first_ms), answer.body, len(answer.body)
-        )
-        yield SampleBatch(series, is_complete=not (answer.no_store or has_notes))
+        try:
+            series, has_notes = await self._threads.run(
+                lambda body: read_samples(body, ask.first_ms), answer.body, len(answer.body)
+            )
+            yield SampleBatch(series, is_complete=not (answer.no_store or has_notes))
+        finally:
+            answer.memory.close()

@@ -1,6 +1,6 @@
-"""Kept extents beyond this process: read from a tier when memory lacks them, written to it when sure.
+"""Kept extents beyond this process: read from a tier if memory lacks them, written to it when sure.
 
-Only what is confirmed is written: pieces whose fetch was followed by a look at the stores that found all
+Kept extents beyond this process: read from a tier if memory lacks them, written to it if sure.
 in their places. So what one process was not sure of never becomes another's certainty. An extent that
 grows with every refresh is written once in a while, not at each change.
 """

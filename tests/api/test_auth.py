@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.api import auth
-from proxy.api.auth import Authenticator, UnauthorizedError, key_pairs, upstream_pairs
-from proxy.errors import TooManyRequestsError
+from proxy.api.auth import Authenticator, key_pairs, upstream_pairs
+from proxy.errors import TooManyRequestsError, UnauthorizedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

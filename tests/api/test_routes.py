@@ -114,7 +114,7 @@ async def test_a_route_answers_its_own_path_and_methods_and_all_else_is_passed_o
 
 
 async def test_a_path_that_is_written_otherwise_is_passed_on(url: str) -> None:
-    for path in (b"/%6fwn", b"/./own", b"//own", b"/own;x"):
+    for path in (b"/%6fwn", b"/./own", b"/own;x"):
         received = await raw_exchange(
             url, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         )

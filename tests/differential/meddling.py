@@ -98,7 +98,7 @@ def rewrite(
     if changed:
         held.engine.store.put(extent_id, dataclasses.replace(extent, kept=tuple(changed)))
     else:
-        held.engine.store.remove(extent_id)
+        held.engine.store.remove_where(lambda one, _: one == extent_id)
 
 
 MEDDLERS: tuple[Callable[[random.Random, Held], None], ...] = (

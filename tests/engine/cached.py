@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from proxy.codec.gzip_body import gzip_body
 from proxy.codec.matrix_text import body_text
 from proxy.engine.background import Background
-from proxy.engine.ports import Threads, UpstreamAnswer
 from proxy.engine.memory import UNCOUNTED
+from proxy.engine.ports import Threads, UpstreamAnswer
 from proxy.engine.range_query import FetchPolicy, RangeAnswer, RangeQueries, Wish
 from proxy.engine.results_cache import ResultsCache
 from proxy.errors import NotSplittableError

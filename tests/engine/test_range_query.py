@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from proxy.codec.matrix_text import body_text
 from proxy.engine.background import Background
 from proxy.engine.clock import SystemClock
-from proxy.engine.ports import UpstreamAnswer
 from proxy.engine.memory import UNCOUNTED
+from proxy.engine.ports import UpstreamAnswer
 from proxy.engine.range_query import FetchPolicy, RangeAnswer, RangeQueries, Wish
 from proxy.engine.results_cache import ResultsCache
 from proxy.errors import (
@@ -59,9 +59,7 @@ class Engine:
         store = MemoryStore(0, 0.1)
         cache = ResultsCache(store, watch, clock, threads, KEEP, background)
         split = SplitPolicy(interval_ms, 1000)
-        self.queries = RangeQueries(
-            upstream, threads, clock, cache, split, FetchPolicy(parallelism)
-        )
+        self.queries = RangeQueries(upstream, threads, clock, cache, split, FetchPolicy(parallelism))
 
     def plan(self, query: RangeQuery) -> RangePlan:
         return self.queries.plan(query, ())

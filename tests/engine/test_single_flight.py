@@ -168,9 +168,9 @@ async def test_nobody_shares_the_shorter_patience_of_another() -> None:
 
     async def ask_within(patience: str) -> bytes:
         query = RangeQuery("a", OLD.start_ms, OLD.last_ms, OLD.step_ms, patience, ())
-        return both_ways(await cached.queries.run(
-            cached.queries.plan(query, ()), CALLER, AS_TEXT, UNCOUNTED
-        ))
+        return both_ways(
+            await cached.queries.run(cached.queries.plan(query, ()), CALLER, AS_TEXT, UNCOUNTED)
+        )
 
     await asyncio.gather(ask_within("1s"), ask_within("1m"), ask_within("1m"))
     assert sorted(dict(asked.form)["timeout"] for asked in cached.upstream.asked) == ["1m", "1s"]

@@ -34,9 +34,7 @@ class Listing:
     look: Looking
     looks: int = 0
 
-    async def ask(
-        self, path: str, form: bytes, caller: Caller, kind: object = None
-    ) -> UpstreamAnswer:
+    async def ask(self, path: str, form: bytes, caller: Caller, kind: object = None) -> UpstreamAnswer:
         raise AssertionError(path)
 
     async def get(self, path_and_query: str, caller: Caller, kind: object = None) -> UpstreamAnswer:
@@ -61,7 +59,7 @@ def fails(error: Exception) -> Looking:
     return look
 
 
-async def no_endpoint() -> list[Store] | None:
+async def no_endpoint() -> Look | None:
     return None
 
 

@@ -38,7 +38,7 @@ def identity(headers: dict[str, str]) -> str:
 
 def script(asked: Asked) -> Behaviour:
     """The right answer, with the asker's identity in every series, after a random while."""
-    mark = identity({name: value for name, value in asked.headers})
+    mark = identity(dict(asked.headers))
     if asked.path == "/api/v1/query_range":
         metric = f'{{"__name__":"a","asker":{label_text(mark)}}}'
         made = matrix(lambda time_ms: {metric: str(time_ms % 977)})

@@ -28,9 +28,9 @@ def test_failures_in_a_row_open_it_and_a_success_in_between_does_not() -> None:
     one = breaker()
     for fails in (True, True, False, True, True):
         (one.fail if fails else one.succeed)(0)
-    assert one.state is State.CLOSED
+    states = [one.state]
     one.fail(0)
-    assert one.state is State.OPEN
+    assert [*states, one.state] == [State.CLOSED, State.OPEN]
     assert not one.allows(999)
 
 
@@ -112,9 +112,9 @@ def test_who_was_never_away_has_its_full_share() -> None:
 def test_an_answer_that_comes_while_it_is_open_closes_it() -> None:
     one = opened()
     one.begin(10)
-    assert one.state is State.OPEN, "all were as bad, so it was asked all the same"
+    states = [one.state]  # all were as bad, so it was asked all the same
     one.succeed(20)
-    assert one.state is State.CLOSED
+    assert [*states, one.state] == [State.OPEN, State.CLOSED]
 
 
 STEPS = st.lists(

@@ -17,7 +17,7 @@ class Told(list[ExtentId]):
         self.append(extent_id)
 
     async def load(self, key: CacheKey, numbers: list[int]) -> list[Extent[AnyPiece]]:
-        return [EXTENT] if key.full == b"key" and numbers == [7] else []  # type: ignore[list-item]
+        return [EXTENT] if key.full == b"key" and numbers == [7] else []
 
 
 EXTENT = extent_of(piece_of({'{"a":"1"}': {0: ("1", False)}}, Grid(0, 1000, 3)))
