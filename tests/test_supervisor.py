@@ -68,10 +68,11 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def fleet(upstream: FakeUpstream, *more: str) -> AsyncIterator[Fleet]:
+async def fleet(upstream: FakeUpstream | str, *more: str) -> AsyncIterator[Fleet]:
     port = free_ports(1)[0]
+    url = upstream if isinstance(upstream, str) else upstream.url
     own = (*ARGUMENTS[1:], f"--http-address=127.0.0.1:{port}", "--workers=2")
-    async with command(*own, f"--query-frontend.downstream-url={upstream.url}", *more) as process:
+    async with command(*own, f"--query-frontend.downstream-url={url}", *more) as process:
         found = Fleet(process, f"http://127.0.0.1:{port}")
         async with asyncio.timeout(20):
             while len(found.workers()) < 2:  # noqa: ASYNC110  another process's state
