@@ -149,7 +149,7 @@ REFUSED = {
     "--log.level=loud": "--log.level=loud",
     "--config.file=/does/not/exist": "/does/not/exist",
     "--query-range.response-cache-config={": "YAML",
-    "--query-range.response-cache-config=type: MEMCACHED": "MEMCACHED",
+    "--query-range.response-cache-config=type: MEMCACHED": "config needs addresses",
 }
 
 

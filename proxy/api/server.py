@@ -29,6 +29,8 @@ _HEADERS = {
 }
 _TOO_SLOW = "the request's header was not complete in time (--http.header-timeout): send it at once"
 _TOO_LONG = "the request's header is larger than --http.max-head-bytes: send fewer or shorter headers"
+_LINGERING_S = 10.0
+"""How long the rest of a body is read and dropped, so that its sender reads why it was refused."""
 _QUOTED = re.compile(r"\n|bytearray\(|b'|b\"")
 _FULL = "as many clients are connected as may be (--http.max-connections): come again later"
 
@@ -224,7 +226,8 @@ class JsonServer(web.Server):
         self._handler = handler
         self.limits = limits or ClientLimits()
         self.admitted = 0
-        self._options = options
+        lingering_s = min(_LINGERING_S, self.limits.body_timeout_s)
+        self._options = {"lingering_time": lingering_s, **options}
         self._was_full = False
 
     def __call__(self) -> RequestHandler:

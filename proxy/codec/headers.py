@@ -53,13 +53,15 @@ def query_headers(pairs: Pairs) -> tuple[tuple[str, str], ...]:
 def _travelling(pairs: Pairs, own: frozenset[str]) -> list[tuple[str, str]]:
     """`Connection` may name no header that says who asks: it would be gone on the way to Thanos."""
     held = list(pairs)
+    gone = _HOP_BY_HOP | own
     named = _named_by_connection(held) - _HOP_BY_HOP
     for name, value in held:
         if named and name.lower() in named:
             raise BadDataError(f"Connection must not name the header {name}: it has to travel on")
-        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        if name.lower() in gone or value.isascii():
+            continue
+        if any("\ud800" <= c <= "\udfff" for c in value):
             raise BadDataError(f"the header {name} is not UTF-8")
-    gone = _HOP_BY_HOP | own
     return [(name, value) for name, value in held if name.lower() not in gone]
 
 

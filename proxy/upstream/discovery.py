@@ -143,7 +143,9 @@ class Discovery:
         if endpoints != self._told:
             self._told = endpoints
             self._on_change(endpoints)
-            LOG.info("addresses of the upstream", extra={"urls": " ".join(e.url for e in endpoints)})
+            if self._looked_up:  # what was configured as it is, is known
+                urls = " ".join(endpoint.url for endpoint in endpoints)
+                LOG.info("addresses of the upstream", extra={"urls": urls})
 
 
 def pause_s(interval_s: float) -> float:

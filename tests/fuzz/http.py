@@ -3,7 +3,8 @@
     python -m tests.fuzz.http --requests 1000000 --seed 1
 
 What must hold: never a 500, never a hang, never a traceback in the log; an error that the proxy words
-itself is error JSON; neither tasks nor descriptors nor memory grow. Prints one line of JSON.
+itself is error JSON; the upstream is asked under its own name and below its own path, and for nothing
+that a client has smuggled; neither tasks nor descriptors nor memory grow. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import uvloop
 from yarl import URL
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 AT_ONCE = 100
+PREFIX = "/prefix"
 LATE_S = 10.0
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 WARM = 0.2
@@ -93,7 +96,7 @@ def script(asked: Asked) -> Behaviour:
     """Mostly right answers; some that break off, are late errors, or are none."""
     if random.random() < 0.1:
         return random.choice(BAD_DAYS)
-    if asked.path != "/api/v1/query_range":
+    if asked.path != f"{PREFIX}/api/v1/query_range":
         return reply(200, b'{"status":"success","data":[]}')
     try:
         is_small = asked.grid.steps <= 11_000
@@ -110,9 +113,12 @@ async def fuzz(requests: int, seed: int) -> tuple[Findings, dict[str, Any]]:
     logging.getLogger("thanoxy").addHandler(handler)
     began_s = time.monotonic()
     try:
-        async with fake_upstream() as upstream, running(upstream.url, **OPTIONS) as proxy:
+        async with (
+            fake_upstream() as upstream,
+            running(upstream.url + PREFIX, **OPTIONS) as proxy,
+        ):
             upstream.script = script
-            upstream.asked = _Forgetful()
+            upstream.asked = asked = _Forgetful(upstream.url.removeprefix("http://"), findings)
             chance = random.Random(seed)
             before = await _batch(proxy.app.url, int(requests * WARM), chance, findings, upstream)
             after = await _batch(
@@ -131,6 +137,7 @@ async def fuzz(requests: int, seed: int) -> tuple[Findings, dict[str, Any]]:
         "rss_mb": [round(before[0]), round(after[0])],
         "descriptors": [before[1], after[1]],
         "tasks": [before[2], after[2]],
+        "asked_upstream": asked.total,
         **left,
         "wrong": len(findings.wrong),
     }
@@ -138,10 +145,27 @@ async def fuzz(requests: int, seed: int) -> tuple[Findings, dict[str, Any]]:
 
 
 class _Forgetful(list[Asked]):
-    """Remembers nothing: a million requests are too many."""
+    """Remembers nothing: a million requests are too many. Looks at what it forgets."""
+
+    def __init__(self, host: str, findings: Findings) -> None:
+        super().__init__()
+        self._host = host
+        self._findings = findings
+        self.total = 0
 
     def append(self, asked: Asked) -> None:
         """Not kept."""
+        self.total += 1
+        path = unquote(unquote(asked.path)).replace("\\", "/")
+        line = f"{asked.method} {asked.raw_path}".encode("utf-8", "replace")
+        if asked.header("Host") != [self._host]:
+            self._findings.note("another host", line)
+        if not path.startswith(PREFIX) or ".." in path.split("/"):
+            self._findings.note("outside of the upstream's path", line)
+        if asked.method in {"TRACE", "CONNECT"} or asked.header("Upgrade") or asked.header("TE"):
+            self._findings.note("passed on", line)
+        if len(asked.header("Transfer-Encoding")) + len(asked.header("Content-Length")) > 1:
+            self._findings.note("two lengths", line)
 
 
 async def _batch(
