@@ -16,12 +16,15 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
 
 FROM python:3.13-slim
 COPY --from=build /opt/thanoxy /opt/thanoxy
-# It writes nothing, so a read-only root and any user will do. A flag wins over THANOXY_HTTP_ADDRESS,
-# but only the variable moves the health check too.
+# A read-only root and any user will do: only /tmp (with --workers above 1: what they count, and what they
+# keep unless --cache.dir says where) and the folder of --cache.dir are written.
+# A flag wins over THANOXY_HTTP_ADDRESS, but only the variable moves the health check too.
 ENV PATH=/opt/thanoxy/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     THANOXY_HTTP_ADDRESS=0.0.0.0:10912
+# A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 10912
+# It speaks plain HTTP: with TLS (--http.config) replace it by --no-healthcheck or a check of your own.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-c", \
-  "import os, urllib.request as r; p = os.environ['THANOXY_HTTP_ADDRESS'].rpartition(':')[2]; r.urlopen(f'http://127.0.0.1:{p}/-/healthy', timeout=2)"]
+  "import os, urllib.request as r; p = os.environ['THANOXY_HTTP_ADDRESS'].rpartition(':')[2]; r.build_opener(r.ProxyHandler({})).open(f'http://127.0.0.1:{p}/-/healthy', timeout=2)"]
 ENTRYPOINT ["thanoxy"]

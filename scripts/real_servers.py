@@ -13,6 +13,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ class RealServer:
     @property
     def folder(self) -> Path:
         """Where the binaries of this very version and these tags are kept."""
-        name = self.module.rsplit("/", 1)[-1]
+        name = re.sub(r"/v\d+$", "", self.module).rsplit("/", 1)[-1]
         if self.own_source is not None:
             name = f"{self.own_source.stem}-{zlib.crc32(self.own_source.read_bytes()):08x}-{name}"
         return cache_home() / "bin" / f"{name}-{self.version}-{self.tags.replace(',', '-')}"
@@ -67,6 +68,8 @@ SERVERS = {
         ("shim",),
         ROOT / "benchmarks" / "shim.go",
     ),
+    # No server: it renders deploy/helm in tests.
+    "helm": RealServer("helm.sh/helm/v4", "v4.3.1", "netgo", ("helm",)),
 }
 
 

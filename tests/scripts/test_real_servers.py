@@ -27,6 +27,11 @@ def test_binaries_are_kept_by_module_version_and_tags() -> None:
     assert SERVER.folder.name == "module-v1.2.3-one-two"
 
 
+def test_a_major_version_in_a_module_s_name_is_not_its_name() -> None:
+    later = dataclasses.replace(SERVER, module="example.org/some/module/v4")
+    assert later.folder.name == SERVER.folder.name
+
+
 def test_a_command_of_one_s_own_is_built_anew_when_its_source_changes(own: RealServer) -> None:
     assert own.own_source is not None
     before = own.folder
