@@ -10,6 +10,8 @@ from proxy.telemetry.log import LOG
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+_AGAIN_S = 1.0
+
 
 class Background:
     """A bounded number of tasks. What fails is logged; what does not fit is not started."""
@@ -34,7 +36,8 @@ class Background:
             LOG.error("background work failed", exc_info=error)
 
     async def close(self) -> None:
-        """Cancel what runs and wait for its end."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.wait(self._tasks) if self._tasks else None
+        """Cancel what runs and wait for its end; what missed that is told again."""
+        while running := list(self._tasks):
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=_AGAIN_S)

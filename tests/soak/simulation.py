@@ -45,6 +45,7 @@ PARTS_S = (
 )
 """How a minute passes: one of these, in seconds."""
 _LOOK_S, _HINDERED_LOOK_S = 2.0, 0.06
+_CLOSE_S = 15
 
 
 def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
@@ -212,7 +213,8 @@ async def _proxy(settings: Settings, clock: SoakClock) -> AsyncIterator[Proxy]:
         yield Proxy(app, session)
     finally:
         await session.close()
-        await app.close()
+        async with asyncio.timeout(_CLOSE_S):  # it shall end whatever goes wrong at that moment
+            await app.close()
 
 
 async def soak(seed: int, hours: int, **changes: Any) -> tuple[Tally, dict[str, Any]]:

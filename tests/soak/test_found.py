@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.engine.background import Background
+from proxy.engine.fan_out import fan_out
+from proxy.engine.stores_poll import poll_stores
+from proxy.errors import UpstreamUnreachableError
+from proxy.plan.holes import StoreWatch
 from tests.soak.clock import HOUR_MS, MINUTE_MS, SECOND_MS, START_MS, SoakClock
 from tests.soak.faults import KIND_OF, Fault
 from tests.soak.panels import Request
@@ -17,6 +23,8 @@ from tests.soak.world import EXPR_OF, METRICS, SCRAPE_MS, Batch, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from proxy.plan.store_views import Look
 
 HOUR_AGO_MS = START_MS - HOUR_MS
 CPU = RangeQuestion(EXPR_OF["cpu_load"], "team-a", HOUR_AGO_MS, HOUR_AGO_MS + 30 * MINUTE_MS, MINUTE_MS)
@@ -85,3 +93,34 @@ async def test_half_an_answer_to_a_query_that_is_asked_whole_is_no_answer() -> N
         assert split.status == 502
         whole = await run.proxy.get(f"{CPU.path}?{CPU.parameters}&limit=9")
         assert whole.status == 502
+
+
+class FailingUpstream:
+    """Two addresses: one fails at once, the other takes a moment to be given up."""
+
+    def __init__(self) -> None:
+        self.is_given_up = asyncio.Event()
+
+    async def stores(self) -> Look | None:
+        await fan_out(self._ask, [0, 1], 2)
+        raise AssertionError("one of them fails")
+
+    async def _ask(self, address: int) -> None:
+        if address == 0:
+            raise UpstreamUnreachableError("refused")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_given_up.set()
+            await asyncio.sleep(0.01)
+
+
+async def test_looks_at_the_stores_end_when_the_proxy_closes_while_one_fails() -> None:
+    """A TaskGroup that fails hides a cancellation (3.11): SIGTERM then never ended the process."""
+    upstream = FailingUpstream()
+    looks = poll_stores(upstream, StoreWatch(HOUR_MS), SoakClock(), 0.01)  # type: ignore[arg-type]
+    background = Background(1)
+    background.spawn(looks)
+    await upstream.is_given_up.wait()
+    async with asyncio.timeout(5):
+        await background.close()
