@@ -12,10 +12,13 @@ RUN python -m venv --without-pip /opt/thanoxy \
 COPY . .
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && pip --python /opt/thanoxy/bin/python install --no-deps --no-index /wheels/*.whl \
- && python -m compileall -q /opt/thanoxy/lib
+ && python -m compileall -q /opt/thanoxy/lib \
+ && mkdir /kept
 
 FROM python:3.13-slim
 COPY --from=build /opt/thanoxy /opt/thanoxy
+# For --cache.dir: a fresh volume mounted here takes over whose it is.
+COPY --from=build --chown=65532:65532 /kept /var/cache/thanoxy
 # A read-only root and any user will do: only /tmp (with --workers above 1: what they count, and what they
 # keep unless --cache.dir says where) and the folder of --cache.dir are written.
 # A flag wins over THANOXY_HTTP_ADDRESS, but only the variable moves the health check too.

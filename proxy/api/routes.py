@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from proxy.api.callers import TENANT, USER
 from proxy.api.forms import raw_path
 from proxy.api.respond import ResponsePolicy, error_response
+from proxy.api.sending import reset_on_close
 from proxy.api.slow_log import log_slow_query
 from proxy.api.tenants import TenantNames
 from proxy.errors import QueryError
@@ -107,15 +108,14 @@ class Router:
             if _is_answering(request):
                 # Status and length are out: only a broken connection tells the client the truth.
                 LOG.warning("answer broken off", extra={"path": request.path, "err": str(error)})
-                if request.transport is not None:
-                    request.transport.abort()
+                _break_off(request)
             return error_response(error, self._policy)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception:  # noqa: BLE001  the last resort: the log gets the trace, the client JSON
             LOG.exception("unexpected error", extra={"path": request.path})
-            if _is_answering(request) and request.transport is not None:
-                request.transport.abort()
+            if _is_answering(request):
+                _break_off(request)
             return error_response(QueryError("internal error; see thanoxy's log"), self._policy)
 
 
@@ -124,8 +124,18 @@ def _is_answering(request: web.BaseRequest) -> bool:
     return request.writer.output_size > 0
 
 
+def _break_off(request: web.BaseRequest) -> None:
+    """End a connection; for HTTP/1.0, where an orderly end may be that of the answer, with a reset."""
+    if request.transport is None:
+        return
+    if request.version < HttpVersion11:
+        reset_on_close(request.transport)
+    request.transport.abort()
+
+
 async def _invite_body(request: web.BaseRequest) -> None:
     """Tell a client that waits for leave to send its body to go on (RFC 9110, 10.1.1)."""
-    if request.headers.get("Expect", "").lower() == "100-continue":
+    is_able = request.version >= HttpVersion11
+    if is_able and request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import HttpVersion11, StreamReader, web
+from aiohttp.http_exceptions import InvalidURLError
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from proxy.api.client_limits import ClientLimits
@@ -166,8 +167,9 @@ class JsonRequestHandler(RequestHandler):
         LOG.debug("request refused", extra={"status": status, "err": type(exc).__name__})
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
+        is_quoted = isinstance(exc, InvalidURLError)  # its message is the URL
         kind, text = (
-            ("bad_data", _sentence(message))
+            ("bad_data", _sentence("Invalid URL" if is_quoted else message))
             if status < HTTPStatus.INTERNAL_SERVER_ERROR
             else ("internal", "internal error")
         )

@@ -25,6 +25,7 @@ from proxy.model.matrix import EncodedMatrix, Lane, Offsets
 _METRIC = b'{"metric":'
 _VALUES = b',"values":['
 _HISTOGRAMS = b',"histograms":['
+MOST_ODD_BYTES = 32 << 20
 
 Bytes = NDArray[np.uint8]
 
@@ -149,10 +150,18 @@ def _without_series(body: bytes) -> EncodedMatrix | None:
 
 
 def _scan_odd(body: bytes) -> EncodedMatrix:
-    """The slow path: decode with orjson, write in Thanos's shape, scan that."""
+    """The slow path: decode with orjson, write in Thanos's shape, scan that.
+
+    That takes some twenty times as much memory as the body: Thanos's own never come here.
+    """
+    if len(body) > MOST_ODD_BYTES:
+        raise BadUpstreamAnswerError(
+            f"the upstream's answer is not in Thanos's shape, and larger than {MOST_ODD_BYTES} bytes: "
+            "whatever rewrites it on the way must not"
+        )
     try:
         canonical = _canonical(orjson.loads(body))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # orjson's is one of the last
         raise BadUpstreamAnswerError(describe_odd_body(body)) from error
     matrix = scan_canonical(canonical)
     if matrix is None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.model.matrix import EncodedMatrix
 
 _PUNCTUATION = b'[]"'
+_LAST_S = 2.0**53
 _AT_ONCE_BYTES = 1 << 22
 _NORMAL_NAN = np.uint64(0x7FF8000000000001)
 """Prometheus's `value.NormalNaN`; a NaN in text is always this one, never a stale marker."""
@@ -75,6 +76,8 @@ def _numbers(
     counts = np.zeros(len(order), np.int64)
     for first, rows in _portions(matrix, order):
         numbers, ends = _parse(matrix, rows)
+        if not np.all(np.abs(numbers[0::2]) <= _LAST_S):  # nor NaN
+            raise BadUpstreamAnswerError("the upstream's answer has times that are none")
         times_ms = np.rint(numbers[0::2] * 1000).astype(np.int64)
         inside = times_ms >= first_ms
         kept = np.add.reduceat(inside, np.concatenate(([0], ends[:-1])), dtype=np.int64)

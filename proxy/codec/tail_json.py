@@ -54,8 +54,15 @@ def encode_tail(tail: Tail) -> bytes:
 
 
 def merge_stats(texts: list[bytes]) -> bytes:
-    """The statistics of several splits as one: sums, and the largest of the peaks."""
-    return orjson.dumps(_merged([orjson.loads(text) for text in texts]))
+    """The statistics of several splits as one: sums, and the largest of the peaks.
+
+    Raises:
+        BadUpstreamAnswerError: they are no numbers by name.
+    """
+    try:
+        return orjson.dumps(_merged([orjson.loads(text) for text in texts]))
+    except (AttributeError, TypeError) as error:
+        raise BadUpstreamAnswerError("the upstream's answer has statistics of another shape") from error
 
 
 def _merged(trees: list[dict[str, Any]]) -> dict[str, Any]:

@@ -218,10 +218,11 @@ class ThanosClient:
         return answer
 
     def _timeout(self, caller: Caller) -> aiohttp.ClientTimeout:
+        """Later than `until_deadline`: a client's own short timeout says nothing of the address."""
         most_s = self._policy.request_timeout_s
         left_s = seconds_left(caller)
         return aiohttp.ClientTimeout(
-            total=most_s if left_s is None else min(most_s, left_s + GRACE_S),
+            total=most_s if left_s is None else min(most_s, left_s + 2 * GRACE_S),
             sock_connect=self._policy.connect_timeout_s,
         )
 

@@ -66,7 +66,8 @@ def test_the_last_stage_holds_what_runs_and_runs_nothing_to_get_it() -> None:
     words = [word for word, _ in last_stage()]
     assert "RUN" not in words
     assert [rest for word, rest in last_stage() if word == "COPY"] == [
-        "--from=build /opt/thanoxy /opt/thanoxy"
+        "--from=build /opt/thanoxy /opt/thanoxy",
+        "--from=build --chown=65532:65532 /kept /var/cache/thanoxy",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from proxy import __version__
 from proxy.cache_config import read_cache_config
 from proxy.config import load_settings
 from proxy.http_config import read_http_config
@@ -103,8 +104,6 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
 
 
 def test_the_chart_is_of_this_version_of_thanoxy() -> None:
-    from proxy import __version__
-
     (chart,) = parse((CHART / "Chart.yaml").read_text("utf-8"))
     assert chart["appVersion"] == __version__
 
@@ -204,13 +203,9 @@ def test_memcached_is_found_by_pod_and_reached_by_thanoxy_alone(full: list[Manif
     selector = named(full, "Service", "thanoxy")["spec"]["selector"]
     assert not selector.items() <= own.items(), "clients would be sent to memcached"
     egress = named(full, "NetworkPolicy", "thanoxy")["spec"]["egress"]
-    (reached,) = [
-        peer["podSelector"]
-        for rule in egress
-        for peer in rule["to"]
-        if rule["ports"][0]["port"] == 11211
-    ]
-    assert fits(reached, own)
+    (rule,) = (rule for rule in egress if rule["ports"][0]["port"] == 11211)
+    (reached,) = rule["to"]
+    assert fits(reached["podSelector"], own)
 
 
 def test_without_autoscaling_the_number_is_given(full: list[Manifest]) -> None:

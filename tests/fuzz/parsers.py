@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import time
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -167,13 +168,22 @@ def _matrix(chance: random.Random) -> None:
         series = orjson.loads(body)["data"]["result"]
     except ValueError:
         series = None
-    if fast is not None and series is not None:
+    if fast is not None and series is not None and all(map(_is_json, fast.metrics)):
         assert [orjson.loads(metric) for metric in fast.metrics] == [one["metric"] for one in series]
         assert found.metrics == fast.metrics
     if "stats" in found.tail.extras:
         merge_stats([found.tail.extras["stats"], STATS])
     for lane, histograms in ((found.floats, False), (found.histograms, True)):
         index_points(found.text, lane, GRID, histograms)
+
+
+def _is_json(metric: bytes) -> bool:
+    """A member that Thanos does not know may stand between labels and points; it is kept as text."""
+    try:
+        orjson.loads(metric)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +256,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
+    warnings.simplefilter("error")
     found = fuzz(options.rounds, options.seed)
     sys.stdout.write(json.dumps(found) + "\n")
     return int(bool(found["wrong"]))

@@ -121,8 +121,8 @@ class LateRelay(Relay):
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            there.close()  # first: the rest may be cancelled
             await end(pumps)
-            there.close()
 
 
 class HttpRelay(Relay):
@@ -184,6 +184,8 @@ class Passage:
         with contextlib.suppress(*GONE):
             while chunk := await back.read(CHUNK_BYTES):
                 if self._is_cut:
+                    if chunk.endswith(HEAD_END):
+                        chunk += await back.read(CHUNK_BYTES)
                     self._client.write(first_half(chunk))
                     break
                 self._client.write(chunk)
@@ -191,10 +193,10 @@ class Passage:
         self._client.close()
 
     async def end(self) -> None:
+        if self._there is not None:
+            self._there.close()  # first: the rest may be cancelled
         if self._pump is not None:
             await end([self._pump])
-        if self._there is not None:
-            self._there.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.soak.measures import Taken
 
 MB = 1 << 20
+DOCUMENTED = frozenset({"empty life", "unseen hole", "damaged whole"})
+"""Known limits, that `docs/cache.md` and `docs/upstreams.md` tell and `test_found` shows: empty steps
+between others, a store that went and came back while looks failed, a body that is passed on unread."""
 MOST_TOLD = 8
 SETTLED_HOUR = 4
 MOST_GROWTH = 1.05
@@ -77,6 +80,11 @@ class Tally:
         elif told := _HELD.search(header):
             self.steps_held += int(told[2])
 
+    @property
+    def violated(self) -> int:
+        """How many answers were wrong beyond the known limits."""
+        return sum(count for promise, count in self.broken.items() if promise not in DOCUMENTED)
+
     def growth(self) -> str:
         """What has grown since the run had settled, "" if nothing has."""
         if len(self.by_hour) <= SETTLED_HOUR:
@@ -106,7 +114,7 @@ class Tally:
             "broken_off": self.broken_off,
             "passed_on_damaged": self.damaged,
             "late_by_stall": self.stalled,
-            "violations": self.broken.total(),
+            "violations": self.violated,
             "broken_promises": dict(self.broken),
             "growth": self.growth(),
             "hit_ratio": round(self.steps_held / max(self.steps, 1), 4),
