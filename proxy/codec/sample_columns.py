@@ -103,7 +103,7 @@ def encode_columns(columns: SampleColumns, ends: NDArray[np.int64]) -> tuple[Chu
         payloads, chunk_ends = _mixed_payloads(columns, starts, chunk_ends)
         starts = np.concatenate([np.zeros(1, np.int64), chunk_ends])[:-1]
         data, kinds = b"".join(payloads), columns.kinds[starts]
-        data_ends = np.cumsum([len(payload) for payload in payloads])
+        data_ends = np.cumsum([len(payload) for payload in payloads], dtype=np.int64)
     times_ms = columns.times_ms
     chunks = Chunks(data, data_ends, kinds, times_ms[starts], times_ms[chunk_ends - 1])
     return chunks, np.searchsorted(chunk_ends, ends, side="right")
@@ -154,4 +154,4 @@ def _mixed_payloads(
             encoded = encode_histograms(kind, columns.histograms[start:end].tolist())
             payloads += encoded
             counts += [int.from_bytes(payload[:COUNT_BYTES], "big") for payload in encoded]
-    return payloads, np.cumsum(counts)
+    return payloads, np.cumsum(counts, dtype=np.int64)

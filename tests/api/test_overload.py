@@ -69,7 +69,7 @@ async def test_a_deadline_counts_the_time_in_the_queue(upstream: FakeUpstream) -
         answers = await asyncio.gather(*(proxy.get(f"/api/v1/labels?start={n}") for n in range(3)))
         assert time.monotonic() - began_s < 3
     assert {answer.error[:2] for answer in answers} == {(503, "timeout")}
-    # One after the other they would be three; the second may have a millisecond left when its turn comes.
+    # In turn they would be three; the second may have a millisecond left when its turn comes.
     assert len(upstream.asked) < 3
 
 

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.codec.clip import clip, cut
@@ -41,6 +41,7 @@ def between(made: Series, first: int, last: int) -> dict[bytes, list[tuple[int, 
 
 
 @given(series(), st.integers(-10, 220), st.integers(0, 220))
+@example({b"a": [[(0, "i0"), (10, "i10")]]}, 1, 0)
 def test_what_lies_between_two_times_is_kept(made: Series, first: int, length: int) -> None:
     batch = sampled_batch(made)
     clipped = clip(batch, first, first + length)
