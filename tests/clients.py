@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -137,3 +138,5 @@ async def raw_exchange(url: str, request: bytes, timeout_s: float = 5.0) -> byte
             return await reader.read()
     finally:
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

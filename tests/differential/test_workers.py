@@ -109,7 +109,7 @@ async def test_whichever_worker_answers_it_is_the_answer_of_thanos_query(
     tmp_path: Path,
     kind: str,
 ) -> None:
-    seed, count = pytestconfig.getoption("seed"), pytestconfig.getoption("cases") // 4
+    seed, count = pytestconfig.getoption("seed"), pytestconfig.getoption("cases") // 6
     drawn = (draw_case(seed, number, data) for number in range(count))
     cases = iter([case for case in drawn if not case.doubt])
     found: list[Finding] = []
