@@ -268,14 +268,14 @@ class Case(NamedTuple):
         return [self.shape.path(0 if self.same else number) for number in range(clients)]
 
 
-async def run(case: Case, upstream_url: str, clients: int, limit_bytes: int) -> Seen:
+async def run(case: Case, upstream_url: str, clients: int, limit_bytes: int, *flags: str) -> Seen:
     """One proxy, one flood."""
-    async with limited_proxy(upstream_url, limit_bytes) as proxy:
+    async with limited_proxy(upstream_url, limit_bytes, *flags) as proxy:
         paths = case.paths(clients)
         if case.warm:
             async with session() as client:
                 for path in paths[-12:]:
-                    await ask(client, proxy.url + path, gzip=True)
+                    await ask(client, proxy.url + path, case.gzip)
         return await flood(proxy, paths, case.gzip)
 
 

@@ -178,9 +178,12 @@ async def test_a_body_that_drips_is_a_408_and_nobodys_fault_but_its_senders(
 async def test_a_short_timeout_of_a_client_is_not_the_upstreams_fault(upstream: FakeUpstream) -> None:
     upstream.script = always(never)
     async with running(upstream.url) as proxy:
-        for number in range(20):
-            answer = await proxy.range({"timeout": "5ms", "query": f"a{number}"})
-            assert answer.status == 503
+        async with asyncio.TaskGroup() as group:
+            asking = [
+                group.create_task(proxy.range({"timeout": "5ms", "query": f"a{number}"}))
+                for number in range(20)
+            ]
+        assert [asked.result().status for asked in asking] == [503] * 20
         (candidate,) = proxy.app.engine.client.pool.candidates
         assert candidate.breaker.state.name == "CLOSED"
 

@@ -72,7 +72,7 @@ async def received(connection: socket.socket) -> bytes:
         ConnectionResetError: the connection was broken instead.
     """
     loop, parts = asyncio.get_running_loop(), []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while part := await loop.sock_recv(connection, 1 << 16):
             parts.append(part)
     return b"".join(parts)
