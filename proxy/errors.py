@@ -19,6 +19,16 @@ class QueryError(Exception):
     status: ClassVar[int] = 500
     retry_after_s: int = 0
     """When to come again (seconds), where that may help; 0 says nothing of it."""
+    reason: str = ""
+    """Which limit has refused; "" where none has."""
+
+
+class _RefusedError(QueryError):
+    """A limit refuses. `reason`: which one, in one word, for the metric."""
+
+    def __init__(self, message: str, reason: str = "other") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class BadDataError(QueryError):
@@ -39,28 +49,28 @@ class UnauthorizedError(QueryError):
         self.challenges = challenges
 
 
-class TooLargeError(QueryError):
+class TooLargeError(_RefusedError):
     """The request itself is larger than a limit."""
 
     error_type = "bad_data"
     status = 413
 
 
-class LimitError(QueryError):
+class LimitError(_RefusedError):
     """The query would cost more than a limit allows; the text names the limit and its setting."""
 
     error_type = "execution"
     status = 422
 
 
-class TooManyRequestsError(QueryError):
+class TooManyRequestsError(_RefusedError):
     """As many queries run and wait as may."""
 
     error_type = "unavailable"
     status = 429
 
-    def __init__(self, message: str, retry_after_s: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after_s: int, reason: str = "other") -> None:
+        super().__init__(message, reason)
         self.retry_after_s = retry_after_s
 
 

@@ -53,6 +53,11 @@ class FileWatch:
         self._watched.append(_Watched(name, paths, reload, _signature(tuple(paths()))))
         self._observe(name, True)
 
+    @property
+    def failures(self) -> dict[str, str]:
+        """What went wrong with each file at its last reading; "" where nothing has."""
+        return {watched.name: watched.failure for watched in self._watched}
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -14,7 +14,7 @@ from proxy.engine.threads import WorkerThreads
 from proxy.machine import MemoryShares, memory_bytes, share_memory
 from proxy.plan.breaker import BreakerPolicy
 from proxy.plan.holes import StoreWatch
-from proxy.telemetry.metrics import DNS_LOOKUPS, QUEUE_WAITING
+from proxy.telemetry.metrics import DNS_LOOKUPS, QUEUE_REFUSED, QUEUE_WAITING
 from proxy.upstream.addresses import parse_upstream
 from proxy.upstream.attempts import AttemptPolicy
 from proxy.upstream.budget import BudgetPolicy
@@ -50,10 +50,12 @@ async def open_ground(
             _gate_policy(settings),
             QUEUE_WAITING,
             lambda tenant: access.limits.current.of(tenant).max_tenant_concurrent,
+            QUEUE_REFUSED,
         ),
         MemoryBudget(_memory_policy(settings, shares)),
     )
-    client = ThanosClient(_client_policy(settings, access.tripper), admission, access.client_tls)
+    policy = _client_policy(settings, access.tripper)
+    client = ThanosClient(policy, admission, access.client_tls, clock)
     parts.push_async_callback(client.close)
     threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
     parts.callback(threads.close)
@@ -62,7 +64,7 @@ async def open_ground(
         parts.push_async_callback(store_api.close)
     background = Background(_MOST_BACKGROUND_TASKS)
     parts.push_async_callback(background.close)
-    await _find_addresses(settings, urls, client, background)
+    discovery = await _find_addresses(settings, urls, client, background)
     watch = StoreWatch(settings.stores_forget_ms)
     sharing = await open_sharing(settings, urls, parts, On(watch, clock, threads, access.watch))
     _watch_stores(settings, client, watch, clock, background, sharing)
@@ -77,6 +79,7 @@ async def open_ground(
         clock=clock,
         limits=access.limits,
         sharing=sharing,
+        discovery=discovery,
     )
 
 
@@ -97,7 +100,7 @@ def _watch_stores(
 
 async def _find_addresses(
     settings: Settings, urls: Sequence[str], client: ThanosClient, background: Background
-) -> None:
+) -> Discovery:
     addresses = [parse_upstream(url) for url in urls]
     discovery = Discovery(
         addresses,
@@ -110,6 +113,7 @@ async def _find_addresses(
     background.spawn(discovery.run())
     if settings.probe_interval_ms:
         background.spawn(probe_addresses(client, settings.probe_interval_ms / 1000))
+    return discovery
 
 
 def _memory_shares(settings: Settings) -> MemoryShares:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.store.memory import MemoryStore
     from proxy.upstream.client import ThanosClient
+    from proxy.upstream.discovery import Discovery
     from proxy.upstream.store_api import StoreApi
     from proxy.wiring_tier import Sharing
 
@@ -49,6 +50,7 @@ class Ground:
     clock: Clock
     limits: LimitsSource
     sharing: Sharing | None = None
+    discovery: Discovery | None = None
 
 
 def open_store_api(settings: Settings, threads: WorkerThreads) -> StoreApi | None:

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """What is kept beyond this process: extents, purges, which stores are expected."""
+    """What is kept beyond this process: extents, purges, which stores are expected; and where."""
 
     extents: SharedExtents
     purges: PurgeLog
     stores: StoresMemory
+    tier: GuardedTier
 
 
 def tier_config(settings: Settings) -> TierConfig | None:
@@ -77,6 +78,7 @@ async def open_sharing(
         SharedExtents(tier, on.watch, on.clock, on.threads, purges),
         purges,
         StoresMemory(tier, on.clock, f"stores.{name}", settings.stores_forget_ms // 1000 or 1),
+        tier,
     )
 
 

@@ -49,3 +49,10 @@ def test_the_upstreams_own_error_is_kept_whole() -> None:
 
 def test_not_splittable_is_no_error_for_clients() -> None:
     assert not issubclass(errors.NotSplittableError, QueryError)
+
+
+def test_a_limit_has_a_name_and_other_errors_have_none() -> None:
+    assert errors.LimitError("x").reason == "other"
+    assert errors.LimitError("x", "max_query_steps").reason == "max_query_steps"
+    assert errors.TooManyRequestsError("x", 1, "queue_gave_way").reason == "queue_gave_way"
+    assert errors.BadDataError("x").reason == ""

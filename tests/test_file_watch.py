@@ -181,3 +181,13 @@ async def test_it_looks_by_itself_until_it_is_cancelled(content: Content) -> Non
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+async def test_which_file_is_bad_and_why_can_be_seen(content: Content) -> None:
+    assert content.watch.failures == {"it": ""}
+    content.path.write_text("bad", "utf-8")
+    await content.watch.look()
+    assert content.watch.failures == {"it": "it is bad"}
+    content.path.write_text("good", "utf-8")
+    await content.watch.look()
+    assert content.watch.failures == {"it": ""}

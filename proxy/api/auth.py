@@ -147,7 +147,9 @@ class Authenticator:
         if check is None:
             if len(self._checks) >= _MOST_CHECKS:
                 raise TooManyRequestsError(
-                    f"{_MOST_CHECKS} passwords are being checked already; come again in a second", 1
+                    f"{_MOST_CHECKS} passwords are being checked already; come again in a second",
+                    1,
+                    "passwords",
                 )
             loop = asyncio.get_running_loop()
             check = loop.run_in_executor(self._pool, _matches, password, wanted)

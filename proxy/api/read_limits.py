@@ -70,5 +70,6 @@ class Tally:
 def _too_many(what: str, limit: int) -> LimitError:
     return LimitError(
         f"the answer has more than {limit} {what} (--remote-read.max-{what}): ask for fewer series or "
-        "a shorter range"
+        "a shorter range",
+        f"read_max_{what}",
     )

@@ -172,7 +172,8 @@ class RemoteReadEndpoint:
         if body.written_bytes + len(group) > self.limits.max_bytes:
             raise LimitError(
                 f"the answer has more than {self.limits.max_bytes} bytes "
-                "(--remote-read.max-response-bytes): ask for fewer series or a shorter range"
+                "(--remote-read.max-response-bytes): ask for fewer series or a shorter range",
+                "read_max_bytes",
             )
 
     async def _send_samples(

@@ -13,6 +13,7 @@ from proxy.codec.go_json import error_body
 from proxy.engine.answer_memo import Assembled
 from proxy.engine.bodies import CHUNK_BYTES
 from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
+from proxy.telemetry.signals import REFUSED_QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +53,8 @@ class ResponsePolicy:
 
 def error_response(error: QueryError, policy: ResponsePolicy) -> web.Response:
     """Errors are never kept by anyone on the way, as in Thanos."""
+    if error.reason:
+        REFUSED_QUERIES.labels(error.reason).inc()
     if isinstance(error, UpstreamAnswerError):
         return web.Response(
             status=error.answer_status, body=error.body, headers=CIMultiDict(error.headers)

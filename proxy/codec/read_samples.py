@@ -75,7 +75,8 @@ class SamplesAnswer:
         counts = sample_counts(batch.chunks)
         self._samples += int(counts.sum())
         if self._samples > self._max_samples:
-            raise LimitError(_too_many("samples", self._max_samples, "max-plain-samples"))
+            text = _too_many("samples", self._max_samples, "max-plain-samples")
+            raise LimitError(text, "read_max_plain_samples")
         try:
             for portion in _portions(batch, counts):
                 self._add_message(self._results[query], _series_fields(portion))
@@ -85,7 +86,8 @@ class SamplesAnswer:
     def _add_message(self, result: _Result, series: bytes) -> None:
         self._message_bytes += len(series)
         if self._message_bytes > self._max_bytes:
-            raise LimitError(_too_many("bytes", self._max_bytes, "max-response-bytes"))
+            text = _too_many("bytes", self._max_bytes, "max-response-bytes")
+            raise LimitError(text, "read_max_bytes")
         result.message_bytes += len(series)
         result.elements.append(_elements(series))
 

@@ -46,7 +46,8 @@ def read_samples(body: bytes, first_ms: int) -> tuple[ChunkBatch, bool]:
     if matrix.histograms.lengths.any():
         raise LimitError(
             "native histograms cannot be read over HTTP without altering them: "
-            "set --upstream.grpc-address to Thanos Query's gRPC address"
+            "set --upstream.grpc-address to Thanos Query's gRPC address",
+            "read_native_histograms",
         )
     labels = [_labels(metric) for metric in matrix.metrics]
     order = sorted(range(len(labels)), key=lambda row: labels[row][0])

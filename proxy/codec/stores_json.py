@@ -9,6 +9,9 @@ import orjson
 from proxy.errors import BadUpstreamAnswerError
 from proxy.plan.holes import Store
 
+_LONGEST_ERROR = 300
+_LONGEST_KIND = 200
+
 
 def parse_stores(body: bytes) -> list[Store]:
     """All stores, of all components.
@@ -39,4 +42,23 @@ def _store(component: str, store: dict[str, Any]) -> Store:
         min_ms=int(store["minTime"]),
         max_ms=int(store["maxTime"]),
         is_healthy=store["lastError"] is None,
+        last_error=_text(store["lastError"]),
     )
+
+
+def _text(error: object) -> str:
+    """Thanos writes a text, or an object where it has none."""
+    if error is None:
+        return ""
+    words = error if isinstance(error, str) else orjson.dumps(error).decode()
+    return words[:_LONGEST_ERROR]
+
+
+def kind_text(kind: str) -> str:
+    """A store's kind for people: `sidecar {a="1"}`."""
+    component, _, labels = kind.partition(" ")
+    try:
+        sets = [",".join(f'{name}="{value}"' for name, value in one) for one in orjson.loads(labels)]
+    except (orjson.JSONDecodeError, ValueError, TypeError):
+        return kind[:_LONGEST_KIND]
+    return " ".join([component, *(f"{{{one}}}" for one in sets)])[:_LONGEST_KIND]

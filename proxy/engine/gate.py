@@ -21,6 +21,7 @@ from proxy.errors import TooManyRequestsError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from prometheus_client import Counter as Counted
     from prometheus_client import Gauge
 
 
@@ -39,6 +40,15 @@ class GatePolicy:
     flags: str = "--remote-read"
 
 
+@dataclass(frozen=True, slots=True)
+class TenantTurns:
+    """What a tenant has of the gate now."""
+
+    tenant: str
+    running: int
+    waiting: int
+
+
 @dataclass(eq=False, slots=True)
 class _Waiter:
     tenant: str
@@ -50,13 +60,20 @@ class Gate:
     """Lets requests in.
 
     waiting: shows how many wait. tenant_limit: how many of a tenant's may run; 0: as the policy says.
+    refused: counts by reason. let_in: how many were let in so far.
     """
 
     def __init__(
-        self, policy: GatePolicy, waiting: Gauge, tenant_limit: Callable[[str], int] | None = None
+        self,
+        policy: GatePolicy,
+        waiting: Gauge,
+        tenant_limit: Callable[[str], int] | None = None,
+        refused: Counted | None = None,
     ) -> None:
         self._policy = policy
         self._waiting = waiting
+        self._refused = refused
+        self.let_in = 0
         self._tenant_limit = tenant_limit
         self._running: Counter[str] = Counter()
         self._answers: Counter[object] = Counter()
@@ -91,6 +108,7 @@ class Gate:
         self._running[tenant] += 1
         self._answers[answer] += 1
         self._total += 1
+        self.let_in += 1
 
     async def _wait(self, tenant: str, answer: object) -> None:
         if len(self._waiters) >= self._policy.max_waiting:
@@ -103,7 +121,8 @@ class Gate:
                 await waiter.admitted
         except TimeoutError:
             self._abandon(waiter)
-            raise self._refusal(f"no turn came within {self._policy.max_wait_ms} ms") from None
+            late = f"no turn came within {self._policy.max_wait_ms} ms"
+            raise self._refusal("waited_too_long", late) from None
         except BaseException:
             self._abandon(waiter)
             raise
@@ -123,12 +142,14 @@ class Gate:
         greediest, most = max(waiting.items(), key=itemgetter(1), default=("", 0))
         if most <= waiting[tenant] + 1:
             wait = len(self._waiters)
-            raise self._refusal(f"{wait} wait already ({self._policy.flags}.max-waiting)")
+            raise self._refusal(
+                "too_many_wait", f"{wait} wait already ({self._policy.flags}.max-waiting)"
+            )
         youngest = next(w for w in reversed(self._waiters) if w.tenant == greediest)
         self._waiters.remove(youngest)
         if not youngest.admitted.done():
             flag = f"{self._policy.flags}.max-waiting"
-            refusal = self._refusal(f"others came who have fewer ({flag})")
+            refusal = self._refusal("gave_way", f"others came who have fewer ({flag})")
             youngest.admitted.set_exception(refusal)
 
     def _leave(self, tenant: str, answer: object) -> None:
@@ -147,11 +168,35 @@ class Gate:
                 self._admit(first.tenant, first.answer)
                 first.admitted.set_result(None)
 
-    def _refusal(self, reason: str) -> TooManyRequestsError:
+    @property
+    def most(self) -> int:
+        """How many may run at once."""
+        return self._policy.max_running
+
+    @property
+    def running(self) -> int:
+        return self._total
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiters)
+
+    def turns(self, most: int) -> list[TenantTurns]:
+        """Who runs and who waits now; of many tenants those that have most."""
+        waiting = Counter(waiter.tenant for waiter in self._waiters)
+        weights = waiting + self._running
+        return [
+            TenantTurns(tenant, self._running[tenant], waiting[tenant])
+            for tenant, _ in weights.most_common(most)
+        ]
+
+    def _refusal(self, reason: str, why: str) -> TooManyRequestsError:
         policy = self._policy
+        if self._refused is not None:
+            self._refused.labels(reason).inc()
         text = (
             f"too many {policy.what}: {policy.max_running} may run at once "
             f"({policy.flags}.max-concurrent), {policy.max_tenant_running} of one tenant "
-            f"({policy.flags}.max-concurrent-per-tenant), and {reason}"
+            f"({policy.flags}.max-concurrent-per-tenant), and {why}"
         )
-        return TooManyRequestsError(text, max(1, ceil(policy.max_wait_ms / 1000)))
+        return TooManyRequestsError(text, max(1, ceil(policy.max_wait_ms / 1000)), f"queue_{reason}")

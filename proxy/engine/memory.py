@@ -59,6 +59,16 @@ class MemoryBudget:
         self._promised_bytes = 0
         self._typical_bytes = min(policy.large_bytes, _TYPICAL_BYTES)
 
+    @property
+    def total_bytes(self) -> int:
+        """What all answers may take together."""
+        return self._policy.total_bytes
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for memory."""
+        return len(self._waiters)
+
     def open(self) -> Ticket:
         """A ticket for an answer, or for a part of one (`Ticket.parts`); it holds nothing yet."""
         return Ticket(self, PART_OF.get() or Answer(next(self._numbers)))

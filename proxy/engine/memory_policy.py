@@ -44,7 +44,8 @@ class MemoryPolicy:
         return LimitError(
             f"the answer needs more memory than the {self.large_bytes} bytes that large "
             "answers may take together (--limits.memory-in-flight): ask for fewer series, a "
-            "shorter range or a larger step"
+            "shorter range or a larger step",
+            "memory_never_fits",
         )
 
     def refusal(self, reason: str) -> TooManyRequestsError:
@@ -54,4 +55,5 @@ class MemoryPolicy:
             f"no memory is free for this answer: answers under way may take {self.total_bytes} "
             "bytes together (--limits.memory-in-flight): ask again later, or for less",
             max(1, ceil(self.max_wait_ms / 1000)),
+            f"memory_{reason}",
         )

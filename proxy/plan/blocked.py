@@ -129,7 +129,7 @@ class Blocking:
     def _refuse(self, rules: Iterable[_Ready], question: Question) -> None:
         for ready in rules:
             if ready.fits_request(question):
-                raise LimitError(ready.refusal(question.form is None))
+                raise LimitError(ready.refusal(question.form is None), "blocked")
 
 
 class _Agents:

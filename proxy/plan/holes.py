@@ -27,13 +27,17 @@ class Trust(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One store as Thanos Query lists it; times in ms. `kind`: component and label sets."""
+    """One store as Thanos Query lists it; times in ms. `kind`: component and label sets.
+
+    last_error: what Thanos Query says of a store that is not healthy, for people to read.
+    """
 
     kind: str
     address: str
     min_ms: int
     max_ms: int
     is_healthy: bool
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class StoreWatch:
     is_watched: bool = True
     version: int = 0
     last_look_ms: int = _ALWAYS_MS
+    listed: list[Store] = field(default_factory=list)
+    """As the last look found them, for people to see."""
     _expected: dict[str, Expected] = field(default_factory=dict)
     _outages: list[Outage] = field(default_factory=list)
 
@@ -107,6 +113,7 @@ class StoreWatch:
             self._expect(kind, found, ended_ms, is_first)
         self.is_watched = True
         self.last_look_ms = began_ms
+        self.listed = stores
 
     def trust(self, began_ms: int, ended_ms: int, reads: tuple[int, int]) -> Trust:
         """The verdict on an answer fetched from `began_ms` to `ended_ms` that read these times."""
@@ -135,7 +142,12 @@ class StoreWatch:
     @property
     def away(self) -> list[str]:
         """The kinds of store that are missed at present."""
-        return [o.kind for o in self._outages if o.until_ms == _FOREVER_MS]
+        return [outage.kind for outage in self.open_outages]
+
+    @property
+    def open_outages(self) -> list[Outage]:
+        """What is missed at present: since when, and which times."""
+        return [o for o in self._outages if o.until_ms == _FOREVER_MS]
 
     def _compare(self, kind: str, expected: Expected, found: list[Store], ended_ms: int) -> None:
         """Open or close an outage. A store that moved since the last look was away in between."""

@@ -122,13 +122,15 @@ def check_query(query: RangeQuery, policy: SplitPolicy, limits: Limits, now_ms: 
     if most and (steps := (query.end_ms - query.start_ms) // query.step_ms + 1) > most:
         raise LimitError(
             f"the query has {steps} steps, {_over('max_query_steps', most)}: ask with a longer step"
-            " or a shorter range"
+            " or a shorter range",
+            "max_query_steps",
         )
     most = limits.max_query_splits
     if most and (splits := count_splits(query, policy)) > most:
         raise LimitError(
             f"the query would be cut into {splits} splits, {_over('max_query_splits', most)}: ask for"
-            " a shorter range"
+            " a shorter range",
+            "max_query_splits",
         )
 
 
@@ -144,13 +146,15 @@ def check_window(start_ms: int | None, end_ms: int | None, limits: Limits, now_m
     if 0 < most_ms < now_ms - start_ms:
         raise LimitError(
             f"the query begins {_seconds(now_ms - start_ms)} before now,"
-            f" {_over('max_query_lookback_ms', _seconds(most_ms))}: let it begin later"
+            f" {_over('max_query_lookback_ms', _seconds(most_ms))}: let it begin later",
+            "max_query_lookback_ms",
         )
     most_ms = limits.max_query_length_ms
     if end_ms is not None and 0 < most_ms < end_ms - start_ms:
         raise LimitError(
             f"the query's range is {_seconds(end_ms - start_ms)} long,"
-            f" {_over('max_query_length_ms', _seconds(most_ms))}: ask for a shorter range"
+            f" {_over('max_query_length_ms', _seconds(most_ms))}: ask for a shorter range",
+            "max_query_length_ms",
         )
 
 
@@ -164,7 +168,8 @@ def check_unread_times(limits: Limits) -> None:
         raise LimitError(
             f"{_flags_in_force(limits, *_RANGE_LIMITS)} cannot be checked, because the query's times,"
             " step or timeout are missing, not valid, finer than a millisecond, or make more than"
-            " 11,000 points: write them as seconds with at most three decimals"
+            " 11,000 points: write them as seconds with at most three decimals",
+            "unread_times",
         )
 
 
@@ -178,7 +183,8 @@ def check_upstream_bytes(so_far: int, limits: Limits) -> None:
     if 0 < most < so_far:
         raise LimitError(
             f"the query fetched {so_far} bytes from the upstream,"
-            f" {_over('max_query_upstream_bytes', most)}: {_ASK_FOR_LESS}"
+            f" {_over('max_query_upstream_bytes', most)}: {_ASK_FOR_LESS}",
+            "max_query_upstream_bytes",
         )
 
 
@@ -191,7 +197,8 @@ def check_samples(samples: int, limits: Limits) -> None:
     most = limits.max_query_samples
     if 0 < most < samples:
         raise LimitError(
-            f"the answer has {samples} samples, {_over('max_query_samples', most)}: {_ASK_FOR_LESS}"
+            f"the answer has {samples} samples, {_over('max_query_samples', most)}: {_ASK_FOR_LESS}",
+            "max_query_samples",
         )
 
 
@@ -204,7 +211,8 @@ def check_response_bytes(size: int, limits: Limits) -> None:
     most = limits.max_query_response_bytes
     if 0 < most < size:
         raise LimitError(
-            f"the answer has {size} bytes, {_over('max_query_response_bytes', most)}: {_ASK_FOR_LESS}"
+            f"the answer has {size} bytes, {_over('max_query_response_bytes', most)}: {_ASK_FOR_LESS}",
+            "max_query_response_bytes",
         )
 
 
@@ -216,7 +224,8 @@ def _check_texts(form: Form, most: int) -> None:
         if size > most:
             raise TooLargeError(
                 f"the query's text has {size} bytes, {_over('max_query_bytes', most)}: send a shorter"
-                " text"
+                " text",
+                "max_query_bytes",
             )
 
 
@@ -225,7 +234,8 @@ def _check_unread(limits: Limits) -> None:
         flags = _flags_in_force(limits, "max_query_bytes", *_RANGE_LIMITS)
         raise LimitError(
             f"the request's parameters cannot be read here, so {flags} cannot be checked: send them to"
-            " the plain path, in the URL or as a form of at most --http.max-form-bytes"
+            " the plain path, in the URL or as a form of at most --http.max-form-bytes",
+            "unread",
         )
 
 

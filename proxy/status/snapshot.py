@@ -64,7 +64,8 @@ class Address:
     """One address of the upstream.
 
     state: "closed" (working), "half_open" (on trial) or "open" (given no work). latency_ms: of late.
-    slowness: in times of what such questions usually take. skew_ms: how far its clock is ahead.
+    slowness: in times of what such questions usually take. skew_ms: how far its clock is ahead at
+    least. last_reason: of what was held against it last, in one word (`upstream.signs`).
     """
 
     url: str
@@ -75,6 +76,7 @@ class Address:
     skew_ms: int | None = None
     failures: int = 0
     last_error: str = ""
+    last_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,17 @@ class TenantLoad:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The gate before the upstream; `most`: how many may run."""
+    """The gate before the upstream; `most`: how many may run.
+
+    stuck_ms: for how long nobody was let in although somebody waits.
+    """
 
     running: int = 0
     most: int = 0
     waiting: int = 0
     refused_per_s: float = 0.0
     tenants: tuple[TenantLoad, ...] = ()
+    stuck_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +116,18 @@ class MemoryInFlight:
 
 @dataclass(frozen=True, slots=True)
 class CacheState:
-    """The cache in memory. missed_evicted_per_s: extents asked for that had to go for want of room."""
+    """The cache in memory. missed_evicted_per_s: extents asked for that had to go for want of room.
+
+    refused_per_s: extents that are too large for it.
+    """
 
     held_bytes: int = 0
     most_bytes: int = 0
     extents: int = 0
     evicted_per_s: float = 0.0
     missed_evicted_per_s: float = 0.0
+    lookups_per_s: float = 0.0
+    refused_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,22 @@ class FileState:
     name: str
     is_good: bool
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailingQuery:
+    """An expression that has failed of late. reason: its last failure's.
+
+    has_killed: it ran when a process died.
+    """
+
+    expr: str
+    failures: int
+    reason: str = ""
+    dashboard: str = ""
+    tenant: str = ""
+    last_ms: int = 0
+    has_killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +235,10 @@ class QueryRun:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything. `slowest` by time, `costliest` by what they asked of the upstream, both bounded."""
+    """Everything. `slowest` by time, `costliest` by what they asked of the upstream, both bounded.
+
+    unfound_names: of the upstream, that could not be looked up. stores_age_ms: of the last look.
+    """
 
     at_ms: int
     pid: int
@@ -226,6 +256,9 @@ class Snapshot:
     tiers: tuple[TierState, ...] = ()
     stores: tuple[StoreState, ...] = ()
     files: tuple[FileState, ...] = ()
+    failing: tuple[FailingQuery, ...] = ()
+    unfound_names: tuple[str, ...] = ()
+    stores_age_ms: int | None = None
     running: tuple[QueryRun, ...] = ()
     slowest: tuple[QueryRun, ...] = ()
     costliest: tuple[QueryRun, ...] = ()

@@ -78,6 +78,20 @@ class GuardedTier:
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way: set[asyncio.Task[Any]] = set()
 
+    @property
+    def name(self) -> str:
+        return self._raw.name
+
+    @property
+    def queue_bytes(self) -> int:
+        """What waits to be written."""
+        return self._queue.size_bytes
+
+    def left_alone(self) -> tuple[bool, bool]:
+        """Whether it is given no reads now, and no writes, because they failed."""
+        now_ms = _now_ms()
+        return not self._breaker.allows(now_ms), not self._write_breaker.allows(now_ms)
+
     async def start(self) -> None:
         """Get the tier ready, as far as it can be now, and begin to write what is put."""
         await self._raw.start()

@@ -6,7 +6,9 @@ import weakref
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
+from proxy.store.evicted import Evicted
 from proxy.telemetry.metrics import CACHE_BYTES, CACHE_EVICTED, CACHE_REFUSED
+from proxy.telemetry.signals import CACHE_MISSED_EVICTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,22 +30,27 @@ class MemoryStore:
     """
 
     def __init__(self, max_bytes: int, max_share: float) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._max_extent_bytes = int(max_bytes * max_share)
         self._extents: OrderedDict[ExtentId, tuple[Extent[AnyPiece], int]] = OrderedDict()
         self._lists: Counter[int] = Counter()
         self._interned: weakref.WeakValueDictionary[tuple[bytes, ...], SeriesList] = (
             weakref.WeakValueDictionary()
         )
+        self._evicted = Evicted()
         self.used_bytes = 0
+        self.lookups = 0
 
     def intern(self, series: SeriesList) -> SeriesList:
         """The one object for equal lists."""
         return self._interned.setdefault(series.metrics, series)
 
     def get(self, extent_id: ExtentId) -> Extent[AnyPiece] | None:
+        self.lookups += 1
         found = self._extents.get(extent_id)
         if found is None:
+            if self._evicted.take(extent_id):
+                CACHE_MISSED_EVICTED.inc()
             return None
         self._extents.move_to_end(extent_id)
         return found[0]
@@ -60,11 +67,14 @@ class MemoryStore:
         if size_bytes + _lists_bytes(extent) > self._max_extent_bytes:
             CACHE_REFUSED.labels("too_large").inc()
             return False
+        self._evicted.forget(extent_id)
         self._extents[extent_id] = (extent, size_bytes)
         self.used_bytes += size_bytes + self._count_lists(extent, +1)
-        while self.used_bytes > self._max_bytes:
+        while self.used_bytes > self.max_bytes:
             CACHE_EVICTED.inc()
-            self.remove(next(iter(self._extents)))
+            oldest = next(iter(self._extents))
+            self.remove(oldest)
+            self._evicted.add(oldest)
         CACHE_BYTES.set(self.used_bytes)
         return True
 
@@ -85,6 +95,7 @@ class MemoryStore:
 
     def remove_where(self, matches: Callable[[ExtentId, Extent[AnyPiece]], bool]) -> int:
         """Remove what matches; how many extents that were."""
+        self._evicted.clear()  # nobody can say which of them would match
         gone = [i for i, (extent, _) in self._extents.items() if matches(i, extent)]
         for extent_id in gone:
             self.remove(extent_id)

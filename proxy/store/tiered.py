@@ -27,7 +27,7 @@ class TieredStore:
     """Implements `engine.ports.ExtentStore`."""
 
     def __init__(self, memory: MemoryStore, behind: Behind) -> None:
-        self._memory = memory
+        self.memory = memory
         self._behind = behind
         self.get = memory.get
         self.peek = memory.peek
@@ -36,15 +36,15 @@ class TieredStore:
 
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in memory, and have it written to the tier."""
-        is_kept = self._memory.put(extent_id, extent)
+        is_kept = self.memory.put(extent_id, extent)
         if is_kept:
             self._behind.changed(extent_id)
         return is_kept
 
     def adopt(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent that the tier has given."""
-        return self._memory.put(extent_id, extent)
+        return self.memory.put(extent_id, extent)
 
     def intern(self, series: SeriesList) -> SeriesList:
         """The one object for equal lists."""
-        return self._memory.intern(series)
+        return self.memory.intern(series)

@@ -34,7 +34,7 @@ class WriteQueue:
         self._tier = tier
         self._bounds = bounds
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._size_bytes = 0
+        self.size_bytes = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -43,7 +43,7 @@ class WriteQueue:
         """Let it wait, in place of what waits under its name; False when there is no room."""
         self.drop(entry.name)
         is_long = len(self) >= self._bounds.of_values
-        if is_long or self._size_bytes + len(entry.value) > self._bounds.of_bytes:
+        if is_long or self.size_bytes + len(entry.value) > self._bounds.of_bytes:
             TIER_WRITES.labels(self._tier, "dropped").inc()
             return False
         self._waiting[entry.name] = _Waiting(entry, now_s + entry.life_s)
@@ -72,5 +72,5 @@ class WriteQueue:
         return batch
 
     def _count(self, size_bytes: int) -> None:
-        self._size_bytes += size_bytes
-        TIER_QUEUE_BYTES.labels(self._tier).set(self._size_bytes)
+        self.size_bytes += size_bytes
+        TIER_QUEUE_BYTES.labels(self._tier).set(self.size_bytes)

@@ -166,7 +166,8 @@ def _too_large(most_bytes: int) -> LimitError:
     return LimitError(
         f"the upstream's answer is larger than {most_bytes} bytes "
         "(--upstream.max-response-bytes): ask for fewer series, a shorter range "
-        "or a larger step"
+        "or a larger step",
+        "max_response_bytes",
     )
 
 

@@ -181,10 +181,10 @@ class Attempts:
             elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._note(candidate, answer.status, (loop.time() - began_s) * 1000, kind)
         except UpstreamUnreachableError as error:
-            self._pool.fail(candidate, is_refused=isinstance(error, UpstreamRefusedError))
+            self._pool.fail(candidate, isinstance(error, UpstreamRefusedError), error)
             raise
-        except QueryTimeoutError:
-            self._pool.fail(candidate)
+        except QueryTimeoutError as error:
+            self._pool.fail(candidate, error=error)
             raise
         finally:
             turn.close()
@@ -195,7 +195,8 @@ class Attempts:
         if status >= HTTPStatus.BAD_REQUEST:
             self._pool.succeed(candidate)
             return
-        self._pool.succeed(candidate, _ratio(took_ms, self._latencies.typical_ms(kind)))
+        ratio = _ratio(took_ms, self._latencies.typical_ms(kind))
+        self._pool.succeed(candidate, ratio, took_ms)
         if kind is not None:
             self._latencies.add(kind, took_ms)
             self._latencies.add(_ANY, took_ms)

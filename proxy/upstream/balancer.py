@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.plan.breaker import Breaker, BreakerPolicy, State
+from proxy.upstream.signs import Signs
 
 if TYPE_CHECKING:
     import random
@@ -39,6 +40,7 @@ class Candidate:
     in_flight: int = 0
     started: str = ""
     """When its process says that it began; "" where it does not say."""
+    signs: Signs = field(default_factory=Signs)
     _slow_log: float = 0.0
     _judged_ms: int = 0
 
@@ -49,6 +51,7 @@ class Candidate:
         """
         current = self._log(now_ms)
         newest = max(-_MOST, min(math.log(max(ratio, _TINY)), _MOST))
+        self.signs.judged(ratio, now_ms)
         self._slow_log = current + (newest - current) * _NEW_OPINION
         self._judged_ms = now_ms
 

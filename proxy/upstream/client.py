@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import aiohttp
 from yarl import URL
 
+from proxy.engine.clock import SystemClock
 from proxy.engine.deadline import GRACE_S, seconds_left, until_deadline
 from proxy.engine.memory import UNCOUNTED
 from proxy.engine.ports import Body, UpstreamAnswer
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Hashable
 
-    from proxy.engine.ports import Admission, MemoryTicket
+    from proxy.engine.ports import Admission, Clock, MemoryTicket
     from proxy.plan.store_views import Look
     from proxy.upstream.addresses import Endpoint
     from proxy.upstream.balancer import Candidate
@@ -88,7 +89,7 @@ class ThanosClient:
     """Implements `engine.ports.Upstream`, and passes other requests on unread.
 
     admission: who may ask when, and with how much memory. tls: the context for https, for each
-    new connection.
+    new connection. clock: what those of the addresses are compared with.
     """
 
     def __init__(
@@ -96,10 +97,12 @@ class ThanosClient:
         policy: ClientPolicy,
         admission: Admission,
         tls: Callable[[], ssl.SSLContext] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._policy = policy
         self._admission = admission
         self._tls = tls
+        self._clock = clock or SystemClock()
         self.pool = Pool(policy.breaker)
         self._reports = Reports(self.pool, self._ask_one)
         budget = RetryBudget(policy.budget)
@@ -241,7 +244,9 @@ class ThanosClient:
     async def _ask_one(self, candidate: Candidate, path: str) -> ReadAnswer:
         """Ask an address about itself: no queue, no second attempt, no opinion of it."""
         question = Question("GET", path, [self._accept_encoding], None)
+        sent_ms = self._clock.wall_ms()
         answer = await self._open(candidate.endpoint, question, Caller(()))
+        candidate.signs.skew.note(answer.header("Date"), sent_ms, self._clock.wall_ms())
         try:
             return await read_whole(answer, _MOST_REPORT_BYTES, UNCOUNTED)
         finally:

@@ -67,6 +67,11 @@ class Discovery:
         await fan_out(self._look_again, self._looked_up, len(self._looked_up))
 
     @property
+    def failing(self) -> list[str]:
+        """The addresses that could not be looked up the last time; what was known of them stays."""
+        return sorted(address.text for address in self._failing)
+
+    @property
     def _looked_up(self) -> list[UpstreamAddress]:
         return [one for one in self._addresses if one.kind is not Kind.STATIC]
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from proxy.plan.breaker import Breaker, BreakerPolicy, State
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import ENDPOINT_EJECTIONS, ENDPOINT_IN_FLIGHT, ENDPOINTS
+from proxy.telemetry.signals import ADDRESS_FAILURES
 from proxy.upstream.balancer import Candidate, in_rotation, pick
+from proxy.upstream.signs import NOT_READY, OVERTAKEN, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from proxy.errors import QueryError
     from proxy.upstream.addresses import Endpoint
 
 
@@ -53,8 +56,11 @@ class Pool:
         }
         for candidate in self._candidates.values():
             self._show(candidate)
-        for gone in {one.url for one in before} - {one.url for one in self._candidates}:
-            ENDPOINT_IN_FLIGHT.remove(gone)
+        stays = {one.url for one in self._candidates}
+        for gone in [one for one in before.values() if one.endpoint.url not in stays]:
+            ENDPOINT_IN_FLIGHT.remove(gone.endpoint.url)
+            for reason in gone.signs.failures:
+                ADDRESS_FAILURES.remove(gone.endpoint.url, reason)
         self._count()
 
     @property
@@ -98,15 +104,26 @@ class Pool:
         if self._candidates.get(candidate.endpoint) is candidate:
             ENDPOINT_IN_FLIGHT.labels(candidate.endpoint.url).set(candidate.in_flight)
 
-    def succeed(self, candidate: Candidate, slowness: float | None = None) -> None:
+    def succeed(
+        self, candidate: Candidate, slowness: float | None = None, took_ms: float | None = None
+    ) -> None:
         """It has answered, `slowness` times as late as such questions are answered, if that tells."""
         self._answered.add(candidate)
         if slowness is not None:
             candidate.judge(slowness, now_ms())
+        if took_ms is not None:
+            candidate.signs.took(took_ms, now_ms())
         self._tell(candidate, lambda breaker: breaker.succeed(now_ms()))
 
-    def fail(self, candidate: Candidate, is_refused: bool = False) -> None:
+    def fail(
+        self, candidate: Candidate, is_refused: bool = False, error: QueryError | None = None
+    ) -> None:
         """It did not answer, or what stands before it had nobody to ask; see `Breaker.fail`."""
+        text = str(error) if error else "it answered with an error of a gateway"
+        self._failed(candidate, is_refused, reason_of(error), text)
+
+    def _failed(self, candidate: Candidate, is_refused: bool, reason: str, text: str) -> None:
+        self._note(candidate, reason, text)
         self._tell(candidate, lambda breaker: breaker.fail(now_ms(), is_refused))
         if candidate.breaker.needs_probe:
             self.news.set()
@@ -114,7 +131,7 @@ class Pool:
     def overtaken(self, candidate: Candidate, slowness: float) -> None:
         """Another address has answered first, although it was asked later."""
         candidate.judge(slowness, now_ms())
-        self.fail(candidate)
+        self._failed(candidate, False, OVERTAKEN, "another address has answered earlier")
 
     def take_answered(self) -> set[Candidate]:
         """The addresses that have answered since this was asked last."""
@@ -126,7 +143,13 @@ class Pool:
 
     def probe(self, candidate: Candidate, is_ready: bool) -> None:
         """What an address says of itself."""
+        if not is_ready:
+            self._note(candidate, NOT_READY, "it does not say that it is ready (/-/ready)")
         self._tell(candidate, lambda breaker: breaker.probe(is_ready, now_ms()))
+
+    def _note(self, candidate: Candidate, reason: str, text: str) -> None:
+        candidate.signs.failed(reason, text, now_ms())
+        ADDRESS_FAILURES.labels(candidate.endpoint.url, reason).inc()
 
     def _tell(self, candidate: Candidate, news: Callable[[Breaker], None]) -> None:
         """Tell a breaker something, and the operator when its mind changes."""

@@ -178,7 +178,8 @@ class StoreApi:
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in words:
             return LimitError(
                 f"a message of the StoreAPI is larger than {self._policy.channel.max_message_bytes} "
-                "bytes (--upstream.grpc-max-message-bytes): ask for a shorter range"
+                "bytes (--upstream.grpc-max-message-bytes): ask for a shorter range",
+                "grpc_max_message_bytes",
             )
         kind, text = _ERRORS.get(code, (BadUpstreamAnswerError, f"the StoreAPI answered {code.name}: "))
         if code is grpc.StatusCode.ABORTED and _LIMIT_OF_A_STORE in words:

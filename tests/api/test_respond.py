@@ -11,8 +11,15 @@ from multidict import CIMultiDict
 
 from proxy.api.respond import ResponsePolicy, accepts_gzip, error_response
 from proxy.engine.bodies import CHUNK_BYTES
-from proxy.errors import BadDataError, UpstreamAnswerError
+from proxy.errors import (
+    BadDataError,
+    LimitError,
+    TooLargeError,
+    TooManyRequestsError,
+    UpstreamAnswerError,
+)
 from proxy.model.grid import Grid
+from proxy.telemetry.metrics import REGISTRY
 from tests.clients import Proxy, running
 from tests.fakes import FakeUpstream, always, gzipped, matrix, matrix_body, reply
 
@@ -174,3 +181,27 @@ async def test_a_large_text_is_written_in_pieces(proxy: Proxy, monkeypatch: pyte
     assert len(answer.body) > 100_000
     assert answer.headers["Content-Length"] == str(len(answer.body)) == str(sum(written))
     assert max(written) == 10_000
+
+
+def test_what_a_limit_refuses_is_counted_by_the_limits_name() -> None:
+    def refused(reason: str) -> float:
+        return REGISTRY.get_sample_value("thanoxy_refused_queries_total", {"reason": reason}) or 0.0
+
+    reasons = ("max_query_steps", "max_query_bytes", "queue_gave_way", "other", "")
+    before = [refused(reason) for reason in reasons]
+    errors = (
+        LimitError("steps", "max_query_steps"),
+        TooLargeError("text", "max_query_bytes"),
+        TooManyRequestsError("later", 1, "queue_gave_way"),
+        LimitError("unnamed"),
+        BadDataError("no limit"),
+    )
+    for error in errors:
+        error_response(error, ResponsePolicy(gzip=True, cors=True))
+    assert [refused(reason) - was for reason, was in zip(reasons, before, strict=True)] == [
+        1,
+        1,
+        1,
+        1,
+        0,
+    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from proxy.codec.stores_json import parse_stores
+from proxy.codec.stores_json import kind_text, parse_stores
 from proxy.errors import BadUpstreamAnswerError
 
 if TYPE_CHECKING:
@@ -87,3 +87,25 @@ def test_a_query_without_stores_lists_none() -> None:
 def test_what_lists_no_stores_is_refused(body: bytes) -> None:
     with pytest.raises(BadUpstreamAnswerError):
         parse_stores(body)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (None, ""),
+        ("rpc: gone", "rpc: gone"),
+        ({}, "{}"),
+        ({"code": 14}, '{"code":14}'),
+        ("x" * 999, "x" * 300),
+    ],
+)
+def test_an_error_is_kept_for_people_to_read(error: object, text: str) -> None:
+    (store,) = parse(sidecar=[listed(lastError=error)])
+    assert store.last_error == text
+
+
+def test_a_kind_can_be_written_for_people() -> None:
+    (store,) = parse(sidecar=[listed(labelSets=[{"b": "2", "a": "1"}, {"c": "3"}])])
+    assert kind_text(store.kind) == 'sidecar {a="1",b="2"} {c="3"}'
+    assert kind_text("store []") == "store"
+    assert kind_text("no labels {") == "no labels {"

@@ -13,7 +13,7 @@ import pytest
 from proxy.engine.gate import Gate, GatePolicy
 from proxy.engine.memory import MemoryBudget, MemoryPolicy
 from proxy.errors import TooManyRequestsError
-from proxy.telemetry.metrics import READS_WAITING, REGISTRY
+from proxy.telemetry.metrics import QUEUE_REFUSED, READS_WAITING, REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -322,3 +322,35 @@ async def test_a_tenants_own_limit_counts_where_there_is_one(own: int, runs: int
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_runs_and_who_waits_can_be_seen() -> None:
+    async with scene(gate(running=3, tenant=3)) as s:
+        for name in ("a1", "b1", "a2", "a3", "c1", "a4"):
+            await s.comes(name)
+        assert (s.gate.running, s.gate.waiting, s.gate.most, s.gate.let_in) == (3, 3, 3, 3)
+        seen = {one.tenant: (one.running, one.waiting) for one in s.gate.turns(10)}
+        assert seen == {"a": (2, 2), "b": (1, 0), "c": (0, 1)}
+        assert [one.tenant for one in s.gate.turns(1)] == ["a"]
+        await s.visits[0].leave()
+        assert s.gate.let_in == 4
+
+
+async def test_refusals_are_counted_by_their_reason() -> None:
+    def refused(reason: str) -> float:
+        labels = {"reason": reason}
+        return REGISTRY.get_sample_value("thanoxy_upstream_queue_refused_total", labels) or 0.0
+
+    reasons = ("too_many_wait", "gave_way", "waited_too_long")
+    before = [refused(reason) for reason in reasons]
+    policy = GatePolicy(max_running=1, max_tenant_running=1, max_waiting=2, max_wait_ms=50)
+    async with scene(Gate(policy, READS_WAITING, refused=QUEUE_REFUSED)) as s:
+        await s.comes("a1")
+        late, gone = await s.comes("a2"), await s.comes("a3")
+        refused_at_once = await s.comes("a4")
+        assert (await refused_at_once.refusal()).reason == "queue_too_many_wait"
+        other = await s.comes("b1")
+        assert (await gone.refusal()).reason == "queue_gave_way"
+        assert (await late.refusal()).reason == "queue_waited_too_long"
+        await other.refusal()
+    assert [refused(reason) - was for reason, was in zip(reasons, before, strict=True)] == [1, 1, 2]

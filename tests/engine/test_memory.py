@@ -425,3 +425,17 @@ async def test_whatever_happens_nothing_is_lost_and_nobody_waits_for_ever(
     assert memory.used_bytes == 0
     late = memory.open()
     await asyncio.wait_for(late.grow(400), 1)
+
+
+async def test_how_much_there_is_and_who_waits_can_be_seen() -> None:
+    budget = MemoryBudget(MemoryPolicy(total_bytes=100, max_wait_ms=5_000, small_bytes=100))
+    holder, waiter = budget.open(), budget.open()
+    assert (budget.total_bytes, budget.waiting) == (100, 0)
+    await holder.grow(70)
+    asking = asyncio.create_task(waiter.grow(60))
+    await asyncio.sleep(0)
+    assert budget.waiting == 1
+    holder.close()
+    await asking
+    assert budget.waiting == 0
+    waiter.close()

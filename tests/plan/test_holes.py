@@ -157,3 +157,15 @@ def test_a_store_that_came_back_with_other_labels_ends_the_wait_for_the_old_ones
     looks.see(300, A, store("new labels", "r"))
     assert looks.watch.away == []
     assert looks.trust(250) is Trust.LOST
+
+
+def test_what_is_away_and_what_was_listed_last_can_be_seen() -> None:
+    looks = Looks()
+    looks.see(100, A, B)
+    assert (looks.watch.listed, looks.watch.open_outages) == ([A, B], [])
+    looks.see(200, A)
+    assert looks.watch.listed == [A]
+    (outage,) = looks.watch.open_outages
+    assert (outage.kind, outage.from_ms, outage.min_ms, outage.max_ms) == ("b", 100, B.min_ms, B.max_ms)
+    looks.see(300, A, B)
+    assert looks.watch.open_outages == []

@@ -379,3 +379,18 @@ async def test_the_end_waits_only_so_long_for_writes() -> None:
     async with asyncio.timeout(1):
         await tier.close(grace_s=0.05)
     assert raw.is_closed
+
+
+async def test_what_is_left_alone_can_be_seen() -> None:
+    async with guarded(raw := FakeTier()) as tier:
+        assert (tier.name, tier.left_alone(), tier.queue_bytes) == ("fake", (False, False), 0)
+        raw.error = TierError("gone")
+        for _ in range(5):
+            await tier.get_many(["a"])
+        assert tier.left_alone() == (True, False)
+        raw.write_error = TierError("gone")
+        for number in range(5):
+            tier.put(f"w{number}", b"1", LONG_S)
+            assert tier.queue_bytes == 1
+            await settle()
+        assert tier.left_alone() == (True, True)

@@ -21,6 +21,7 @@ from proxy.model.extent import Extent, ExtentId
 from proxy.model.grid import Grid
 from proxy.model.piece import Piece, SeriesList
 from proxy.store.memory import MemoryStore
+from proxy.telemetry.signals import CACHE_MISSED_EVICTED
 from tests.bodies import SeriesPoints, body_of
 from tests.pieces import extent_id, extent_of, kept, piece_of
 
@@ -228,3 +229,40 @@ def test_used_bytes_are_those_that_python_gave_out(
     finally:
         tracemalloc.stop()
     assert 0.95 * given_out < store.used_bytes - before < 1.25 * given_out
+
+
+def missed_evicted() -> float:
+    value: float = CACHE_MISSED_EVICTED._value.get()
+    return value
+
+
+def test_what_had_to_go_and_is_wanted_again_is_counted_once() -> None:
+    extents = [extent_of(piece()) for _ in range(3)]
+    alone = MemoryStore(LARGE, 1)
+    alone.put(extent_id(0), extents[0])
+    store = MemoryStore(int(alone.used_bytes * 2.5), 1)
+    before = missed_evicted()
+    for number, extent in enumerate(extents):
+        store.put(extent_id(number), extent)
+    assert store.get(extent_id(9)) is None
+    assert missed_evicted() == before
+    for _ in range(3):
+        assert store.get(extent_id(0)) is None
+    assert missed_evicted() == before + 1
+    assert store.lookups == 4
+
+
+def test_what_was_removed_or_is_there_again_is_not_missed() -> None:
+    extents = [extent_of(piece()) for _ in range(3)]
+    alone = MemoryStore(LARGE, 1)
+    alone.put(extent_id(0), extents[0])
+    store = MemoryStore(int(alone.used_bytes * 2.5), 1)
+    for number, extent in enumerate(extents):
+        store.put(extent_id(number), extent)
+    store.put(extent_id(0), extents[0])
+    store.remove(extent_id(0))
+    before = missed_evicted()
+    assert store.get(extent_id(0)) is None
+    store.remove_where(lambda _id, _extent: True)
+    assert store.get(extent_id(1)) is None
+    assert missed_evicted() == before

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import gzip
 import socket
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -287,3 +289,13 @@ async def test_a_path_of_the_upstream_stands_before_every_path(
     async with client_of(policy, FakeUpstream(f"{upstream.url}/thanos/")) as client:
         await ask(client)
     assert upstream.asked[0].raw_path == f"/thanos{PATH}"
+
+
+async def test_the_clocks_of_addresses_are_compared_with_ours(
+    upstream: FakeUpstream, client: ThanosClient
+) -> None:
+    candidate = client.pool.candidates[0]
+    ahead = {"Date": formatdate(time.time() + 60, usegmt=True)}
+    upstream.script = always(reply(200, b"", "text/plain", ahead))
+    await client.probe(candidate, 1.0)
+    assert 58_000 < (candidate.signs.skew.least_ms or 0) < 61_000

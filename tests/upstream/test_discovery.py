@@ -225,3 +225,14 @@ async def test_a_lookup_that_hangs_holds_up_neither_the_start_nor_itself(
 def test_the_next_lookup_is_never_later_than_the_interval() -> None:
     pauses = [pause_s(5.0) for _ in range(1000)]
     assert 4.0 <= min(pauses) < max(pauses) <= 5.0
+
+
+async def test_which_names_cannot_be_looked_up_can_be_seen() -> None:
+    names = Names(known={"q": ["10.0.0.1"]})
+    addresses = [parse_upstream(text) for text in ("dns+q:80", "dns+r:80", "http://s")]
+    discovery = Discovery(addresses, names, Told().take, INTERVAL_S, Told().results.append)
+    await discovery.first()
+    assert discovery.failing == ["http://r:80"]
+    names.known["r"] = ["10.0.0.2"]
+    await discovery.first()
+    assert discovery.failing == []

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from proxy.errors import UpstreamRefusedError
 from proxy.plan.breaker import BreakerPolicy, State
 from proxy.telemetry.metrics import ENDPOINTS, REGISTRY
 from proxy.upstream.addresses import Endpoint
-from proxy.upstream.pool import Pool
+from proxy.upstream.pool import Pool, now_ms
 
 A, B, C = (Endpoint(f"http://{name}.test") for name in "abc")
 NAME = "thanoxy_upstream_address_requests_in_flight"
@@ -210,3 +211,30 @@ async def test_who_was_overtaken_is_slower_and_has_failed(pool: Pool) -> None:
         pool.overtaken(a, 20.0)
     assert a.slowness(int(asyncio.get_running_loop().time() * 1000)) > 3
     assert a.breaker.state is State.OPEN
+
+
+async def test_what_is_held_against_an_address_is_counted_and_goes_with_it(pool: Pool) -> None:
+    def failures(reason: str) -> float | None:
+        labels = {"url": A.url, "reason": reason}
+        return REGISTRY.get_sample_value("thanoxy_upstream_address_failures_total", labels)
+
+    a, before = pool.candidates[0], failures("overtaken") or 0
+    pool.fail(a, True, UpstreamRefusedError("nobody listens"))
+    pool.overtaken(a, 20.0)
+    pool.probe(a, False)
+    pool.fail(a)
+    assert a.signs.failures == {"refused": 1, "overtaken": 1, "not_ready": 1, "bad_answer": 1}
+    assert a.signs.last_error == "it answered with an error of a gateway"
+    assert failures("overtaken") == before + 1
+    pool.set_endpoints((B,))
+    assert failures("overtaken") is None
+
+
+async def test_how_long_good_answers_take_is_known(pool: Pool) -> None:
+    a = pool.candidates[0]
+    pool.succeed(a)
+    assert a.signs.latency_ms(now_ms()) is None
+    pool.succeed(a, 4.0, 200.0)
+    pool.succeed(a, 4.0, 200.0)
+    assert a.signs.latency_ms(now_ms()) == 200
+    assert a.signs.slowness(now_ms()) == 4
