@@ -69,6 +69,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def only_this_file_is_searched() -> None:
+    """What the files before have left, reports above all, else makes each collection longer."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_lost_errors(request: pytest.FixtureRequest) -> None:
     """Fail the test when a task dies unobserved: pytest alone does not."""

@@ -124,7 +124,10 @@ async def test_no_task_connection_or_memory_is_left_behind(
             objects, memory_kb = len(gc.get_objects()), resource.getrusage(0).ru_maxrss
             await ask_many(proxy, count)
             await at_rest(upstream)
-            assert len(gc.get_objects()) - objects < count
+            async with asyncio.timeout(5):  # what was left may still be cleaning up
+                while len(gc.get_objects()) - objects >= count:
+                    await asyncio.sleep(0.05)
+                    gc.collect()
             assert resource.getrusage(0).ru_maxrss - memory_kb < 30_000
             assert upstream.open_connections() <= 200
     async with asyncio.timeout(5):
