@@ -165,6 +165,7 @@ async def limited_proxy(
         sys.executable,
         "-m",
         "proxy",
+        "--workers=1",
         "--http-address=127.0.0.1:0",
         "--log.level=warn",
         "--cache.stores-interval=0",

@@ -12,7 +12,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import yaml
 
@@ -75,13 +75,16 @@ class Server:
 
 
 class Thanoxy(Server):
-    """A thanoxy of this checkout, in a process of its own."""
+    """A thanoxy of this checkout, in a process of its own. `_stderr`: where its log goes."""
+
+    _stderr: IO[bytes] | None = None
 
     def __init__(self, upstream: str, *flags: str) -> None:
         self._arguments = [
             sys.executable,
             "-m",
             "proxy",
+            "--workers=1",
             "--http-address=127.0.0.1:0",
             "--log.level=warn",
             f"--query-frontend.downstream-url={upstream}",
@@ -89,7 +92,7 @@ class Thanoxy(Server):
         ]
 
     def __enter__(self) -> Self:
-        self.start(self._arguments, stdout=subprocess.PIPE, text=True)
+        self.start(self._arguments, stdout=subprocess.PIPE, stderr=self._stderr, text=True)
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.match(r"thanoxy answers at (\S+),", line):

@@ -22,7 +22,7 @@ from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
-from proxy.worker import inherited_socket, is_worker, say_ready, watch_supervisor
+from proxy.worker import inherited_socket, is_first, is_worker, part_of, say_ready, watch_supervisor
 
 if TYPE_CHECKING:
     import socket
@@ -103,7 +103,7 @@ def _runner(settings: Settings, router: Router, access: Access) -> web.ServerRun
             max_stall_s=settings.max_stall_ms / 1000,
             max_head_bytes=settings.max_head_bytes,
             max_parameters=settings.max_parameters,
-            max_connections=settings.max_clients,
+            max_connections=part_of(settings.max_clients),
         ),
     )
     grace_s = settings.http_grace_period_ms / 1000
@@ -136,7 +136,7 @@ async def serve(settings: Settings) -> None:
     app = await start(settings, listening=inherited_socket())
     loop.add_signal_handler(signal.SIGHUP, app.access.watch.reload_now)
     LOG.info("listening", extra={"url": app.url, "upstream": app.upstream_url})
-    if not is_worker():
+    if is_first() or not is_worker():
         _greet(app, settings)
     watch_supervisor(stop.set)
     say_ready()

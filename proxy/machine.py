@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from dataclasses import dataclass
@@ -9,19 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_CGROUPS = (
+_MEMORY = (
     ("0", "sys/fs/cgroup", "memory.max"),
     ("memory", "sys/fs/cgroup/memory", "memory.limit_in_bytes"),
 )
-"""How the memory's hierarchy is called in `/proc/self/cgroup` (version 2, version 1), and its files."""
+_CPU = (
+    ("0", "sys/fs/cgroup", "cpu.max"),
+    ("cpu", "sys/fs/cgroup/cpu", "cpu.cfs_quota_us"),
+)
+"""How a hierarchy is called in `/proc/self/cgroup` (version 2, version 1), and its files."""
+_PERIOD = "cpu.cfs_period_us"
 _LATER_MAPPED_BYTES = 80 << 20
 """Address space that threads will reserve and not use: an arena of the allocator, and their stacks."""
 _BARE_BYTES = 160 << 20
 """What the process takes by itself, with some room."""
 _LEAST_IN_FLIGHT_BYTES = 64 << 20
 _MOST_CACHE_BYTES = 512 << 20
+_MOST_WORKERS, _WORKER_BYTES = 4, 512 << 20
 
 
 def memory_bytes(root: str = "/") -> int:
@@ -38,28 +45,54 @@ def memory_bytes(root: str = "/") -> int:
 
 
 def cores(root: str = "/") -> int:
-    """The processors that this process may use, by its affinity and its cgroup's quota; at least 1."""
-    allowed = len(os.sched_getaffinity(0))
-    quota = Path(root, "sys/fs/cgroup/cpu.max")
-    words = quota.read_text("ascii").split() if quota.exists() else []
-    if len(words) == 2 and words[0].isdecimal():  # noqa: PLR2004  quota and period, in microseconds
-        allowed = min(allowed, -(-int(words[0]) // int(words[1])))
-    return max(allowed, 1)
+    """The processors that this process may use; a part of one counts as one.
+
+    The affinity holds what a cpuset allows, too. Of the quotas of its cgroup and those above it the
+    smallest counts.
+    """
+    quotas = [_quota(text, folder) for text, folder in _cgroup_texts(root, _CPU)]
+    allowed = min([len(os.sched_getaffinity(0)), *quotas])
+    return max(math.ceil(allowed), 1)
+
+
+def workers_for(cores_allowed: int, total_bytes: int) -> int:
+    """How many processes serve by default: one a core, as far as there is memory for them.
+
+    No more than some: each looks at the stores and the addresses by itself, and on a node without a
+    limit of CPU all its cores would count.
+    """
+    return max(1, min(cores_allowed, _MOST_WORKERS, total_bytes // _WORKER_BYTES))
+
+
+def _quota(text: str, folder: Path) -> float:
+    """The cores that `cpu.max` (quota and period), or a quota with its period beside it, gives."""
+    words = text.split()
+    if len(words) == 1:
+        words.append(_text(folder / _PERIOD))
+    if all(word.isdecimal() and int(word) for word in words):  # not "max", not -1
+        return int(words[0]) / int(words[1])
+    return math.inf
 
 
 def _cgroup_bounds(root: str) -> Iterator[int]:
-    """Of this process's group and of all above it, as far as they can be seen from here."""
-    groups = {name: "" for name, _, _ in _CGROUPS}
+    for text, _ in _cgroup_texts(root, _MEMORY):
+        if text.isdecimal():  # not "max"
+            yield int(text)
+
+
+def _cgroup_texts(root: str, kinds: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, Path]]:
+    """What this process's group and all above it say, as far as they can be seen from here."""
+    groups: dict[str, str] = {}
     for line in _text(Path(root, "proc/self/cgroup")).splitlines():
         number, names, path = line.split(":", 2)
         groups.update(dict.fromkeys((number, *names.split(",")), path))
-    for name, mounted, file in _CGROUPS:
+    for name, mounted, file in kinds:
         folder = Path(root, mounted)
-        parts = Path(groups[name].lstrip("/")).parts
+        parts = Path(groups.get(name, "").lstrip("/")).parts
         for depth in range(len(parts) + 1):
-            text = _text(folder.joinpath(*parts[:depth], file))
-            if text.isdecimal():  # not "max"
-                yield int(text)
+            found = folder.joinpath(*parts[:depth])
+            if text := _text(found / file):
+                yield text, found
 
 
 def _mapped_and_unused(root: str) -> int:

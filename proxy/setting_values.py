@@ -52,6 +52,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def count_or_auto(text: str) -> int | None:
+    """None for `auto`."""
+    return None if text == "auto" else count(text)
+
+
 def positive(text: str) -> int:
     if not (number := count(text)):
         raise ValueError("a whole number above 0 is expected")

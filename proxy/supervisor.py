@@ -4,6 +4,9 @@ Each has a listening socket of its own with SO_REUSEPORT, so the kernel shares c
 them. The sockets belong to the supervisor: connections that wait at one whose process has died wait for
 its successor, and none is lost when a process is replaced.
 
+One is started first. When it is ready it greets, and the others follow; when it refuses its settings,
+that is the end of all.
+
 SIGTERM and SIGINT let all finish, SIGHUP has files read again, SIGUSR2 replaces the processes one by
 one.
 """
@@ -14,7 +17,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -23,20 +25,32 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import multiprocess
 
+from proxy.cache_config import read_cache_config
+from proxy.machine import memory_bytes, share_memory
 from proxy.setting_values import SettingError, host_and_port
+from proxy.shared_port import open_sockets
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import METRICS_VARIABLE
 from proxy.wiring_tier import tier_config
-from proxy.worker import COUNT_VARIABLE, LIFELINE_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE
+from proxy.worker import (
+    COUNT_VARIABLE,
+    FIRST_VARIABLE,
+    LIFELINE_VARIABLE,
+    READY_VARIABLE,
+    REFUSED,
+    SOCKET_VARIABLE,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import socket
+    from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from proxy.settings import Settings
 
 CACHE_VARIABLE = "THANOXY_CACHE_DIR"
-"""The setting `--cache.dir`, for workers that have no other place to share what they keep."""
-_BACKLOG = 1024
+CACHE_SIZE_VARIABLE = "THANOXY_CACHE_DIR_SIZE"
+"""The settings of `--cache.dir`, for workers that have no other place to share what they keep."""
+_LEAST_CACHE_BYTES = 64 << 20
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.1, 5.0
 _LIVED_LONG_S = 10.0
 _START_TIMEOUT_S = 30.0
@@ -53,16 +67,21 @@ class Worker:
 
 @dataclass(slots=True)
 class Supervisor:
-    """command: what a worker is. environment: what all of them get."""
+    """command: what a worker is. environment: what all of them get.
+
+    proven: set when a worker was ready with these settings. exit_code: of the whole.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     workers: list[Worker] = field(default_factory=list)
     lifeline: int = -1
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    proven: asyncio.Event = field(default_factory=asyncio.Event)
+    exit_code: int = 0
 
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Keep one worker for each socket until a signal says to stop."""
+    async def run(self, sockets: Sequence[socket.socket]) -> int:
+        """Keep one worker for each socket until a signal says to stop; the exit code."""
         self.workers = [Worker(listening) for listening in sockets]
         self.lifeline, held = os.pipe()
         try:
@@ -70,6 +89,7 @@ class Supervisor:
         finally:
             os.close(held)
             os.close(self.lifeline)
+        return self.exit_code
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -79,12 +99,18 @@ class Supervisor:
         replacing = asyncio.Event()
         loop.add_signal_handler(signal.SIGUSR2, replacing.set)
         async with asyncio.TaskGroup() as group:
-            keeping = [group.create_task(self._keep(worker)) for worker in self.workers]
+            keeping = [group.create_task(self._keep(self.workers[0]))]
+            follower = group.create_task(self._follow(group, keeping))
             replacer = group.create_task(self._replace_when(replacing))
             await self.stopping.wait()
+            follower.cancel()
             replacer.cancel()
             self.tell_all(signal.SIGTERM)
             await asyncio.wait(keeping)
+
+    async def _follow(self, group: asyncio.TaskGroup, keeping: list[asyncio.Task[None]]) -> None:
+        await self.proven.wait()
+        keeping += [group.create_task(self._keep(worker)) for worker in self.workers[1:]]
 
     def tell_all(self, number: signal.Signals) -> None:
         """Pass a signal on."""
@@ -96,9 +122,16 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not self.stopping.is_set():
             began_s = loop.time()
-            worker.process = await self._start(worker)
+            if self.proven.is_set():
+                worker.process = await self._start(worker)
+            else:
+                await self._start_first(worker)
             await self._end_of(worker)
             if self.stopping.is_set():
+                return
+            if not self.proven.is_set() and worker.process and worker.process.returncode == REFUSED:
+                self.exit_code = REFUSED
+                self.stopping.set()
                 return
             lived_long = loop.time() - began_s > _LIVED_LONG_S
             worker.quick_ends = 0 if lived_long else worker.quick_ends + 1
@@ -106,6 +139,12 @@ class Supervisor:
                 "a worker has ended and is started again", extra={"quick_ends": worker.quick_ends}
             )
             await asyncio.sleep(min(_FIRST_PAUSE_S * 2**worker.quick_ends, _MOST_PAUSE_S))
+
+    async def _start_first(self, worker: Worker) -> None:
+        """Start a worker, and wait until it is ready or gone."""
+        worker.process, is_ready = await self._start_watched(worker, {FIRST_VARIABLE: "1"})
+        if await is_ready:
+            self.proven.set()
 
     async def _end_of(self, worker: Worker) -> None:
         """Wait until a worker has ended, and no successor has taken its place meanwhile."""
@@ -125,12 +164,8 @@ class Supervisor:
     async def _replace(self, worker: Worker) -> None:
         """Start a successor at the same socket, and let the old one finish when that is ready."""
         old = worker.process
-        read_end, write_end = os.pipe()
-        try:
-            successor = await self._start(worker, ready_fd=write_end)
-        finally:
-            os.close(write_end)
-        if await _is_ready(read_end):
+        successor, is_ready = await self._start_watched(worker, {})
+        if await is_ready:
             worker.process = successor
             _tell(old, signal.SIGTERM)
             LOG.info("a worker was replaced", extra={"pid": successor.pid})
@@ -139,46 +174,30 @@ class Supervisor:
             await successor.wait()
             LOG.error("a worker's successor did not start; the old one stays")
 
-    async def _start(self, worker: Worker, ready_fd: int | None = None) -> asyncio.subprocess.Process:
+    async def _start_watched(
+        self, worker: Worker, more: Mapping[str, str]
+    ) -> tuple[asyncio.subprocess.Process, Awaitable[bool]]:
+        """Start a process; and whether it is ready, for who waits for that."""
+        read_end, write_end = os.pipe()
+        try:
+            process = await self._start(worker, {**more, READY_VARIABLE: str(write_end)}, write_end)
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
+        return process, _is_ready(read_end)
+
+    async def _start(
+        self, worker: Worker, more: Mapping[str, str] | None = None, *passed: int
+    ) -> asyncio.subprocess.Process:
         fd = worker.listening.fileno()
-        lifeline = {LIFELINE_VARIABLE: str(self.lifeline)}
-        environment = {**self.environment, **lifeline, SOCKET_VARIABLE: str(fd)}
-        passed = [fd, self.lifeline]
-        if ready_fd is not None:
-            environment[READY_VARIABLE] = str(ready_fd)
-            passed.append(ready_fd)
-        return await asyncio.create_subprocess_exec(*self.command, env=environment, pass_fds=passed)
-
-
-def open_sockets(host: str, port: int, count: int) -> list[socket.socket]:
-    """So many sockets that listen at one address.
-
-    Raises:
-        OSError: it cannot be had.
-    """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    _claim(family, address)
-    sockets: list[socket.socket] = []
-    with contextlib.ExitStack() as opened:
-        for _ in range(count):
-            made = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            made.bind(address)
-            made.listen(_BACKLOG)
-            address = made.getsockname()  # all at the port that the first one got
-            sockets.append(made)
-        opened.pop_all()
-    return sockets
-
-
-def _claim(family: int, address: tuple[object, ...]) -> None:
-    """Fail where somebody else listens: with SO_REUSEPORT both would get a part of the connections."""
-    with socket.socket(family, socket.SOCK_STREAM) as alone:
-        alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        alone.bind(address)
-        alone.listen(1)
+        own = {LIFELINE_VARIABLE: str(self.lifeline), SOCKET_VARIABLE: str(fd)}
+        return await asyncio.create_subprocess_exec(
+            *self.command,
+            env={**self.environment, **own, **(more or {})},
+            pass_fds=(fd, self.lifeline, *passed),
+        )
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:
@@ -207,30 +226,60 @@ def _tell(process: asyncio.subprocess.Process | None, number: signal.Signals) ->
             process.send_signal(number)
 
 
-def supervise(settings: Settings, arguments: Sequence[str], count: int) -> None:
-    """Run so many workers until a signal says to stop.
+def supervise(settings: Settings, arguments: Sequence[str], count: int) -> int:
+    """Run so many workers until a signal says to stop; the exit code.
 
     Raises:
-        SettingError: the address cannot be had.
+        SettingError: the address cannot be had, or there is no place for what they share.
     """
-    host, port = host_and_port(settings.http_address)
-    try:
-        sockets = open_sockets(host or "", port, count)
-    except OSError as error:
-        raise SettingError(
-            f"--http-address={settings.http_address}: {error.strerror or error}"
-        ) from error
-    with tempfile.TemporaryDirectory(prefix="thanoxy-") as folder:
-        environment = {
-            **os.environ,
-            METRICS_VARIABLE: folder,
-            COUNT_VARIABLE: str(count),
-        }
-        if tier_config(settings) is None:
+    is_shared = tier_config(settings) is not None
+    with contextlib.ExitStack() as opened:
+        sockets = _sockets(settings, count)
+        for one in sockets:
+            opened.callback(one.close)
+        folder = opened.enter_context(_own_folder())
+        environment = {**os.environ, METRICS_VARIABLE: folder, COUNT_VARIABLE: str(count)}
+        if not is_shared:
             environment[CACHE_VARIABLE] = str(Path(folder, "cache"))
+            environment.setdefault(CACHE_SIZE_VARIABLE, str(shared_bytes(settings)))
         os.environ[METRICS_VARIABLE] = folder  # `mark_process_dead` looks there
         shown = f"{sockets[0].getsockname()[0]}:{sockets[0].getsockname()[1]}"
         LOG.info("supervising", extra={"address": shown, "workers": count})
-        asyncio.run(Supervisor(worker_command(arguments), environment).run(sockets))
-    for one in sockets:
-        one.close()
+        return asyncio.run(Supervisor(worker_command(arguments), environment).run(sockets))
+    raise AssertionError("unreachable")
+
+
+def _sockets(settings: Settings, count: int) -> list[socket.socket]:
+    host, port = host_and_port(settings.http_address)
+    try:
+        return open_sockets(host or "", port, count)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingError(f"--http-address={settings.http_address}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _own_folder() -> Iterator[str]:
+    """For what workers count and share; removed at the end.
+
+    Raises:
+        SettingError: there is no place for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="thanoxy-")
+    except OSError as error:
+        raise SettingError(
+            f"--workers: they need a folder that can be written ({error.strerror or error}):"
+            " mount one at /tmp, name one with TMPDIR, or give --workers=1"
+        ) from error
+    with folder as name:
+        yield name
+
+
+def shared_bytes(settings: Settings) -> int:
+    """How much is shared in a temporary folder, which may be memory: as much as is kept in memory."""
+    configured = read_cache_config(settings).max_bytes
+    shares = share_memory(
+        memory_bytes(), configured, settings.memo_bytes, settings.memory_in_flight_bytes
+    )
+    return min(settings.cache_dir_bytes, max(shares.cache_bytes, _LEAST_CACHE_BYTES))

@@ -24,7 +24,7 @@ from proxy.upstream.lookup import Lookup
 from proxy.upstream.probes import probe_addresses
 from proxy.wiring_reads import Ground, open_store_api
 from proxy.wiring_tier import On, open_sharing
-from proxy.worker import worker_count
+from proxy.worker import part_of, worker_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ async def open_ground(
         Gate(
             _gate_policy(settings),
             QUEUE_WAITING,
-            lambda tenant: access.limits.current.of(tenant).max_tenant_concurrent,
+            lambda tenant: part_of(access.limits.current.of(tenant).max_tenant_concurrent),
             QUEUE_REFUSED,
         ),
         MemoryBudget(_memory_policy(settings, shares)),
@@ -130,9 +130,9 @@ def _memory_shares(settings: Settings) -> MemoryShares:
 
 def _gate_policy(settings: Settings) -> GatePolicy:
     return GatePolicy(
-        settings.max_concurrent,
-        settings.max_tenant_concurrent,
-        settings.max_waiting,
+        part_of(settings.max_concurrent),
+        part_of(settings.max_tenant_concurrent),
+        part_of(settings.max_waiting),
         settings.max_wait_ms,
         what="requests to the upstream",
         flags="--limits",
@@ -141,13 +141,13 @@ def _gate_policy(settings: Settings) -> GatePolicy:
 
 def _memory_policy(settings: Settings, shares: MemoryShares) -> MemoryPolicy:
     """Parts of answers that wait for memory never hold more than a fourth of a tenant's turns."""
-    most_begun = max(1, min(_MOST_BEGUN, settings.max_tenant_concurrent // 4))
+    most_begun = max(1, min(_MOST_BEGUN, part_of(settings.max_tenant_concurrent) // 4))
     return MemoryPolicy(shares.in_flight_bytes, settings.max_wait_ms, most_begun=most_begun)
 
 
 def _client_policy(settings: Settings, tripper: TripperConfig) -> ClientPolicy:
     return ClientPolicy(
-        max_connections=settings.max_connections,
+        max_connections=part_of(settings.max_connections),
         connect_timeout_s=settings.connect_timeout_ms / 1000,
         request_timeout_s=settings.request_timeout_ms / 1000,
         max_response_bytes=settings.max_response_bytes,
@@ -162,7 +162,7 @@ def _client_policy(settings: Settings, tripper: TripperConfig) -> ClientPolicy:
             is_probed=settings.probe_interval_ms > 0,
         ),
         idle_timeout_s=tripper.idle_conn_timeout_ms / 1000 or 60.0,
-        max_address_connections=tripper.max_conns_per_host,
+        max_address_connections=part_of(tripper.max_conns_per_host),
         headers_timeout_s=tripper.response_header_timeout_ms / 1000 or None,
         server_name=tripper.tls.server_name if tripper.tls else "",
     )

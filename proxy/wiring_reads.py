@@ -17,6 +17,7 @@ from proxy.engine.samples_over_http import SamplesOverHttp
 from proxy.plan.read_plan import ReadPolicy
 from proxy.setting_values import SettingError
 from proxy.telemetry.metrics import READS_WAITING
+from proxy.worker import part_of
 
 if TYPE_CHECKING:
     from proxy.api.callers import Callers
@@ -126,9 +127,9 @@ def reads_endpoint(
 ) -> RemoteReadEndpoint:
     """`/api/v1/read` with its limits."""
     gate = GatePolicy(
-        settings.read_concurrency,
-        settings.read_tenant_concurrency,
-        settings.read_max_waiting,
+        part_of(settings.read_concurrency),
+        part_of(settings.read_tenant_concurrency),
+        part_of(settings.read_max_waiting),
         settings.read_max_wait_ms,
     )
     limits = ReadLimits(

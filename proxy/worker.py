@@ -15,6 +15,9 @@ READY_VARIABLE = "THANOXY_READY_FD"
 LIFELINE_VARIABLE = "THANOXY_LIFELINE_FD"
 """A pipe whose other end closes when the supervisor is gone, however it went."""
 COUNT_VARIABLE = "THANOXY_WORKER_COUNT"
+FIRST_VARIABLE = "THANOXY_FIRST_WORKER"
+REFUSED = 2
+"""The exit code of a process whose settings cannot be used: another one would not start either."""
 
 
 def is_worker() -> bool:
@@ -25,6 +28,16 @@ def is_worker() -> bool:
 def worker_count() -> int:
     """How many processes share this machine's memory."""
     return int(os.environ.get(COUNT_VARIABLE, "1"))
+
+
+def part_of(total: int) -> int:
+    """This worker's part of what all have together; 0 stays 0, everything else is at least 1."""
+    return -(-total // worker_count())
+
+
+def is_first() -> bool:
+    """Whether this worker speaks for all when it is ready."""
+    return os.environ.pop(FIRST_VARIABLE, "") != ""
 
 
 def inherited_socket() -> socket.socket | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.machine import MemoryShares, cores, memory_bytes, share_memory
+from proxy.machine import MemoryShares, cores, memory_bytes, share_memory, workers_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,10 +110,54 @@ def test_memory_is_divided(
     assert share_memory(*configured) == MemoryShares(*(size * MB for size in shares))
 
 
-def test_cores_are_those_of_the_affinity_and_the_quota(tmp_path: Path) -> None:
-    allowed = len(os.sched_getaffinity(0))
-    assert cores(str(tmp_path)) == allowed
-    put(tmp_path, "sys/fs/cgroup/cpu.max", "50000 100000\n")
-    assert cores(str(tmp_path)) == 1
-    put(tmp_path, "sys/fs/cgroup/cpu.max", "max 100000\n")
-    assert cores(str(tmp_path)) == allowed
+@pytest.fixture
+def _eight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+
+
+@pytest.mark.usefixtures("_eight")
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("50000 100000\n", 1),
+        ("200000 100000\n", 2),
+        ("250000 100000\n", 3),
+        ("1600000 100000\n", 8),
+        ("max 100000\n", 8),
+        ("100000 0\n", 8),
+        ("odd\n", 8),
+    ],
+)
+def test_cores_are_those_of_the_affinity_and_the_quota(tmp_path: Path, text: str, found: int) -> None:
+    assert cores(str(tmp_path)) == 8
+    put(tmp_path, "sys/fs/cgroup/cpu.max", text)
+    assert cores(str(tmp_path)) == found
+
+
+@pytest.mark.usefixtures("_eight")
+def test_the_smallest_quota_of_all_groups_above_counts(tmp_path: Path) -> None:
+    put(tmp_path, "proc/self/cgroup", "0::/pods/one\n")
+    put(tmp_path, "sys/fs/cgroup/pods/cpu.max", "300000 100000\n")
+    put(tmp_path, "sys/fs/cgroup/pods/one/cpu.max", "max 100000\n")
+    assert cores(str(tmp_path)) == 3
+
+
+@pytest.mark.usefixtures("_eight")
+@pytest.mark.parametrize(("quota", "found"), [("150000\n", 2), ("-1\n", 8)])
+def test_the_older_kind_of_cgroup_has_its_period_in_a_file(
+    tmp_path: Path, quota: str, found: int
+) -> None:
+    put(tmp_path, "proc/self/cgroup", "4:cpu,cpuacct:/a\n0::/\n")
+    put(tmp_path, "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", quota)
+    put(tmp_path, "sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n")
+    assert cores(str(tmp_path)) == found
+
+
+@pytest.mark.parametrize(
+    ("allowed", "total_mb", "found"),
+    [(1, 8192, 1), (2, 8192, 2), (64, 8192, 4), (4, 1536, 3), (4, 200, 1)],
+)
+def test_by_default_there_is_a_worker_for_each_core_and_memory_for_it(
+    allowed: int, total_mb: int, found: int
+) -> None:
+    assert workers_for(allowed, total_mb * MB) == found

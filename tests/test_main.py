@@ -33,6 +33,7 @@ ARGUMENTS = (
     "--query-range.split-interval=1h",
     "--cache.stores-interval=0",
     "--upstream.probe-interval=0",
+    "--workers=1",
 )
 LOGFMT = re.compile(
     r'ts=\S+ level=(debug|info|warn|error) msg=("[^"]*"|\S+)( \w+=("([^"\\]|\\.)*"|\S*))*'

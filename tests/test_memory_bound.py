@@ -45,6 +45,7 @@ async def proxy_process(upstream_url: str) -> AsyncIterator[tuple[str, int]]:
         sys.executable,
         "-m",
         "proxy",
+        "--workers=1",
         "--http-address=127.0.0.1:0",
         "--log.level=error",
         "--cache.stores-interval=0",

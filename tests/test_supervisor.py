@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import signal
 import socket
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from proxy.supervisor import open_sockets
+from proxy.setting_values import SettingError
+from proxy.settings import Settings
+from proxy.supervisor import shared_bytes, supervise
 from tests.clients import range_path
 from tests.fakes import FakeUpstream, fake_upstream
 from tests.test_main import ARGUMENTS, command, ended
@@ -68,27 +72,22 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def fleet(upstream: FakeUpstream | str, *more: str) -> AsyncIterator[Fleet]:
+async def fleet(upstream: FakeUpstream | str, *more: str, count: int = 2) -> AsyncIterator[Fleet]:
     port = free_ports(1)[0]
     url = upstream if isinstance(upstream, str) else upstream.url
-    own = (*ARGUMENTS[1:], f"--http-address=127.0.0.1:{port}", "--workers=2")
+    own = (*ARGUMENTS[1:], f"--http-address=127.0.0.1:{port}", f"--workers={count}")
     async with command(*own, f"--query-frontend.downstream-url={url}", *more) as process:
-        found = Fleet(process, f"http://127.0.0.1:{port}")
-        async with asyncio.timeout(20):
-            while len(found.workers()) < 2:  # noqa: ASYNC110  another process's state
-                await asyncio.sleep(0.05)
-            for _ in range(2):
-                while await first_status(found) != 200:  # noqa: ASYNC110  another process's state
-                    await asyncio.sleep(0.05)
-        yield found
+        await all_listen(process, count)
+        yield Fleet(process, f"http://127.0.0.1:{port}")
 
 
-async def first_status(found: Fleet) -> int:
-    try:
-        async with asyncio.timeout(2):
-            return await found.status()
-    except (aiohttp.ClientError, TimeoutError):
-        return 0
+async def all_listen(process: asyncio.subprocess.Process, count: int) -> None:
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        while count:
+            line = await process.stderr.readline()
+            assert line, "it has ended"
+            count -= b"msg=listening" in line
 
 
 async def test_both_answer_and_their_metrics_are_added_up(upstream: FakeUpstream) -> None:
@@ -128,6 +127,47 @@ async def test_replacing_all_under_load_loses_no_request(upstream: FakeUpstream)
         assert asked > 20
         assert failed == 0
         assert len(found.workers()) == 2
+
+
+async def test_it_greets_once_and_names_the_flags_without_effect_once(upstream: FakeUpstream) -> None:
+    flags = ("--http-address=127.0.0.1:0", "--query-frontend.vertical-shards=2")
+    downstream = f"--query-frontend.downstream-url={upstream.url}"
+    async with command(*ARGUMENTS, "--workers=3", *flags, downstream) as process:
+        await all_listen(process, 3)
+        process.send_signal(signal.SIGINT)
+        output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert output.count(b"answers at http://127.0.0.1:") == 1
+    assert output.count(b"datasource of type Prometheus") == 1
+    assert b":0," not in output
+
+
+async def test_settings_that_a_worker_refuses_end_it_with_one_line_and_exit_code_2() -> None:
+    async with command(*ARGUMENTS, "--workers=3", "--http.config=/does/not/exist") as process:
+        code, errors = await ended(process)
+    assert code == 2
+    assert [line[:9] for line in errors.splitlines() if "level=" not in line] == ["thanoxy: "]
+
+
+def test_without_a_folder_to_write_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    settings = Settings(http_address="127.0.0.1:0")
+    with pytest.raises(SettingError, match=r"Read-only file system\): mount one at /tmp.*--workers=1"):
+        supervise(settings, [], 2)
+
+
+@pytest.mark.parametrize(
+    ("max_size", "bound", "wanted"),
+    [("200MiB", 4 << 30, 200 << 20), ("200MiB", 100 << 20, 100 << 20), ("1MiB", 4 << 30, 64 << 20)],
+)
+def test_what_is_shared_in_a_temporary_folder_is_as_large_as_what_is_kept_in_memory(
+    max_size: str, bound: int, wanted: int
+) -> None:
+    cache = f"{{type: IN-MEMORY, config: {{max_size: {max_size}}}}}"
+    assert shared_bytes(Settings(cache_config=cache, cache_dir_bytes=bound)) == wanted
 
 
 async def test_sigterm_ends_all_of_them(upstream: FakeUpstream) -> None:
@@ -170,18 +210,6 @@ async def test_a_port_that_is_taken_is_refused(upstream: FakeUpstream) -> None:
             code, errors = await ended(process)
     assert code == 2
     assert "Address already in use" in errors
-
-
-def test_sockets_share_one_port_that_nobody_else_gets() -> None:
-    sockets = open_sockets("127.0.0.1", 0, 3)
-    try:
-        port = sockets[0].getsockname()[1]
-        assert {one.getsockname()[1] for one in sockets} == {port}
-        with pytest.raises(OSError, match="in use"):
-            open_sockets("127.0.0.1", port, 2)
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def is_alive(pid: int) -> bool:

@@ -13,10 +13,12 @@ from proxy.machine import memory_bytes
 from proxy.settings import Settings
 from proxy.wiring_access import open_access
 from proxy.wiring_ground import open_ground
+from proxy.worker import COUNT_VARIABLE
 from tests.fakes import FakeUpstream, fake_upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from proxy.wiring_reads import Ground
 
@@ -74,6 +76,29 @@ async def test_as_many_run_and_wait_as_the_settings_say(upstream: FakeUpstream) 
             with pytest.raises(TooManyRequestsError, match=r"--limits\.max-concurrent"):
                 async with ground.admission.enter("c"):
                     pass
+
+
+async def test_turns_and_connections_are_divided_among_workers(
+    upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(COUNT_VARIABLE, "4")
+    rules = tmp_path / "limits.yaml"
+    rules.write_text("tenants: {large: {max_concurrent_per_tenant: 8}}")
+    async with AsyncExitStack() as parts:
+        ground = await opened(
+            parts,
+            (upstream.url,),
+            max_concurrent=12,
+            max_tenant_concurrent=4,
+            max_waiting=0,
+            limits_config_file=str(rules),
+        )
+        async with ground.admission.enter("a"):
+            with pytest.raises(TooManyRequestsError):
+                await parts.enter_async_context(ground.admission.enter("a"))
+            async with ground.admission.enter("large"), ground.admission.enter("large"):
+                with pytest.raises(TooManyRequestsError):
+                    await parts.enter_async_context(ground.admission.enter("b"))
 
 
 async def test_all_addresses_are_known_before_the_first_request(upstream: FakeUpstream) -> None:

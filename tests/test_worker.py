@@ -10,11 +10,14 @@ import pytest
 
 from proxy.worker import (
     COUNT_VARIABLE,
+    FIRST_VARIABLE,
     LIFELINE_VARIABLE,
     READY_VARIABLE,
     SOCKET_VARIABLE,
     inherited_socket,
+    is_first,
     is_worker,
+    part_of,
     say_ready,
     watch_supervisor,
     worker_count,
@@ -23,7 +26,7 @@ from proxy.worker import (
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (COUNT_VARIABLE, LIFELINE_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE):
+    for name in (COUNT_VARIABLE, FIRST_VARIABLE, LIFELINE_VARIABLE, READY_VARIABLE, SOCKET_VARIABLE):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -45,6 +48,24 @@ def test_a_worker_accepts_from_the_socket_that_it_was_given(monkeypatch: pytest.
         assert worker_count() == 4
         assert given.getsockname() == listening.getsockname()
         given.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "part"),
+    [("1", 150, 150), ("4", 150, 38), ("4", 2, 1), ("4", 0, 0), ("2", 200, 100)],
+)
+def test_what_all_have_together_is_divided_so_that_each_has_at_least_one(
+    monkeypatch: pytest.MonkeyPatch, count: str, total: int, part: int
+) -> None:
+    monkeypatch.setenv(COUNT_VARIABLE, count)
+    assert part_of(total) == part
+
+
+def test_the_first_worker_speaks_for_all_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_first()
+    monkeypatch.setenv(FIRST_VARIABLE, "1")
+    assert is_first()
+    assert not is_first()
 
 
 def test_it_says_once_that_it_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 
 from proxy.setting_values import (
     boolean,
-    count,
+    count_or_auto,
     duration_ms,
     level_name,
     log_format,
@@ -54,9 +54,9 @@ class HttpSettings:
     )  # fmt: skip
     log_format: str = setting("log.format", "logfmt", log_format, "logfmt or json")
     log_level: str = setting("log.level", "info", level_name, "debug, info, warn or error")
-    workers: int = setting(
-        "workers", "1", count,
-        "processes that share the port; 0: as many as the machine or cgroup has cores",
+    workers: int | None = setting(
+        "workers", "auto", count_or_auto,
+        "processes that share the port; 0: one a core; auto: the same, at most 4, and 512 MB for each",
     )  # fmt: skip
     header_timeout_ms: int = setting(
         "http.header-timeout", "10s", positive_duration_ms,

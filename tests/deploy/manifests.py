@@ -191,7 +191,7 @@ def judge_thanoxy(deployment: Manifest, service: Manifest) -> None:
         mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly", False)
     }
     assert written == {"/tmp", settings.cache_dir} - {""}
-    assert settings.workers > 0, "0 counts the cores of the node"
+    assert settings.workers, "0 counts the cores of the node"
 
 
 def probe_paths(deployment: Manifest) -> dict[str, str]:

@@ -65,11 +65,11 @@ async def trouble(kind: str, server: CacheServer) -> None:
 
 @contextlib.asynccontextmanager
 async def four_workers(thanos_url: str, flag: str) -> AsyncIterator[Sides]:
-    flags = ("--workers=4", "--cache.stores-interval=500ms", "--query-range.split-interval=6h", flag)
+    flags = ("--cache.stores-interval=500ms", "--query-range.split-interval=6h", flag)
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with (
-        fleet(thanos_url, *flags) as found,
+        fleet(thanos_url, *flags, count=4) as found,
         session() as direct,
         aiohttp.ClientSession(
             connector=connector,

@@ -168,6 +168,7 @@ def thanoxy(upstream_urls: Sequence[str], log_path: Path, flags: Sequence[str]) 
             sys.executable,
             "-m",
             "proxy",
+            "--workers=1",
             f"--http-address={ADDRESS}:{port}",
             "--log.level=warn",
             *(f"--query-frontend.downstream-url={one}" for one in upstream_urls),

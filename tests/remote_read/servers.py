@@ -50,6 +50,7 @@ class ServedThanoxy:
                 sys.executable,
                 "-m",
                 "proxy",
+                "--workers=1",
                 f"--http-address={ADDRESS}:{port}",
                 f"--query-frontend.downstream-url={upstream_url}",
                 "--log.level=warn",
