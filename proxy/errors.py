@@ -82,6 +82,13 @@ class QueryTimeoutError(QueryError):
     retry_after_s = _SOON_S
 
 
+class CanceledError(QueryError):
+    """An operator has ended the query. Thanos answers what was canceled with 503 (`pkg/api/api.go`)."""
+
+    error_type = "canceled"
+    status = 503
+
+
 class BadUpstreamAnswerError(QueryError):
     """The upstream answered something that is not a Prometheus API answer."""
 

@@ -30,7 +30,7 @@ from proxy.machine import memory_bytes, share_memory
 from proxy.setting_values import SettingError, host_and_port
 from proxy.shared_port import open_sockets
 from proxy.telemetry.log import LOG
-from proxy.telemetry.metrics import METRICS_VARIABLE
+from proxy.telemetry.registry import METRICS_VARIABLE
 from proxy.wiring_tier import tier_config
 from proxy.worker import (
     COUNT_VARIABLE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.telemetry.metrics import IN_FLIGHT
+from proxy.telemetry.book import requests_in_flight
 from tests.clients import WITHOUT_CACHE, Proxy, range_path, running
 from tests.fakes import (
     ERROR_JSON,
@@ -102,7 +102,7 @@ def sockets() -> int:
 async def at_rest(upstream: FakeUpstream) -> None:
     """Wait until nothing runs any more; forget what was asked."""
     async with asyncio.timeout(5):
-        while upstream.running or IN_FLIGHT._value.get():  # noqa: ASYNC110
+        while upstream.running or requests_in_flight():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
     upstream.asked.clear()

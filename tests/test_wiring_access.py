@@ -9,7 +9,7 @@ import pytest
 
 from proxy.setting_values import SettingError
 from proxy.settings import Settings
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from proxy.wiring_access import Access, open_access
 from tests.certificates import Authority
 

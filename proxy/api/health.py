@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from proxy.telemetry.metrics import shown_registry
+from proxy.telemetry.registry import shown_registry
 
 if TYPE_CHECKING:
     from proxy.engine.ports import Forwarder

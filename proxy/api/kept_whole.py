@@ -35,6 +35,7 @@ from proxy.plan.limits import (
 )
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import CACHE_ANSWERS
+from proxy.telemetry.record import ANALYSE, FETCH, LOOKUP, current
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,7 +99,10 @@ class KeptWholeEndpoint:
             self._life_ms(raw_path(request), read.form),
             control is CacheControl.REFRESH,
         )
+        record = current()
+        record.mark(ANALYSE)
         async with self.answers.get(wanted, caller) as found:
+            record.mark(FETCH if record.asks else LOOKUP)
             return await self._send(request, found, caller)
 
     def _check(self, request: web.BaseRequest, form: Form | None, caller: Caller) -> None:
@@ -120,6 +124,7 @@ class KeptWholeEndpoint:
     ) -> web.StreamResponse:
         check_response_bytes(len(found.body), self.limits.current.of(caller.tenant))
         CACHE_ANSWERS.labels(found.result).inc()
+        current().result = found.result.partition(";")[0]
         headers = {**self.respond.headers(), CACHE_HEADER: found.result}
         if found.no_store:
             headers["Cache-Control"] = "no-store"

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from proxy.api.arriving import arriving
+from proxy.api.server_timing import SERVER_TIMING, server_timing
 from proxy.codec.headers import response_headers
 from proxy.errors import BadDataError, BadUpstreamAnswerError, QueryError
 from proxy.plan.blocked import Question, api_of
 from proxy.plan.limits import check_question
+from proxy.telemetry.record import FETCH, SEND, current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -127,9 +129,10 @@ def _check_is_json(answer: OpenAnswer, start: bytes) -> None:
 async def _send(
     request: web.BaseRequest, answer: OpenAnswer, start: bytes, extra: Mapping[str, str]
 ) -> web.StreamResponse:
-    response = web.StreamResponse(
-        status=answer.status, reason=answer.reason, headers={"Server": "thanoxy", **extra}
-    )
+    record = current()
+    record.mark(FETCH)
+    own = {"Server": "thanoxy", SERVER_TIMING: server_timing(record), **extra}
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=own)
     for name, value in response_headers(answer.headers, keep_length=True):
         response.headers.add(name, value)
     await response.prepare(request)
@@ -138,4 +141,6 @@ async def _send(
     async for chunk in answer.chunks():
         await response.write(chunk)
     await response.write_eof()
+    record.sent_bytes = answer.read_bytes
+    record.mark(SEND)
     return response

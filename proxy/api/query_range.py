@@ -12,6 +12,7 @@ from proxy.errors import NotSplittableError
 from proxy.plan.blocked import Question
 from proxy.plan.limits import check_question, check_unread_times
 from proxy.telemetry.metrics import CACHE_ANSWERS, WHOLE
+from proxy.telemetry.record import ANALYSE, LOOKUP, PLAN, WAIT, current
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.engine.range_query import RangeAnswer, RangeQueries
     from proxy.model.query import Caller, RangeQuery
     from proxy.plan.range_plan import RangePlan
+    from proxy.telemetry.record import Record
 
 CACHE_HEADER = "X-Thanoxy-Cache"
 
@@ -51,9 +53,12 @@ class QueryRangeEndpoint:
         query = None if read.form is None else parse_range_query(read.form)
         caller = self.callers.asking(request, read.form)
         self._check(request, read, query, caller)
+        record = current()
+        record.mark(ANALYSE)
         if query is None or control is CacheControl.NO_STORE:
             return await self._whole(request, read, why_not_looked_into(control))
         plan = self.queries.plan(query, caller.vary)
+        record.mark(PLAN)
         if plan.whole:
             return await self._whole(request, read, plan.whole)
         try:
@@ -78,6 +83,7 @@ class QueryRangeEndpoint:
         self, request: web.BaseRequest, read: RequestForm, reason: str
     ) -> web.StreamResponse:
         WHOLE.inc()
+        current().reason = reason
         return await self.passthrough(request, read.body, must_be_json=True, extra=bypass(reason))
 
     async def _answer(
@@ -85,12 +91,17 @@ class QueryRangeEndpoint:
     ) -> web.StreamResponse:
         wants_gzip = self.policy.may_gzip(request)
         headers = self.policy.headers()
+        record = current()
+        record.steps = plan.grid.steps
         if not refresh and (known := self.answers.remembered(plan, wants_gzip)):
             _HITS.inc()
+            record.mark(LOOKUP)
+            record.result, record.held = "hit", plan.grid.steps
             headers[CACHE_HEADER] = "hit"
             return await send(request, known, headers)
         async with self.answers.make(plan, caller, wants_gzip, refresh) as made:
-            headers[CACHE_HEADER] = _held(made.answer, plan)
+            record.mark(WAIT)
+            headers[CACHE_HEADER] = _held(made.answer, plan, record)
             if made.answer.no_store:
                 headers["Cache-Control"] = "no-store"
             if made.texts is not None:
@@ -116,6 +127,7 @@ class QueryRangeEndpoint:
 def bypass(reason: str) -> dict[str, str]:
     """The header that says why nothing that is kept was asked; counts it."""
     CACHE_ANSWERS.labels("bypass").inc()
+    current().result = "bypass"
     return {CACHE_HEADER: f'bypass; reason="{_header_text(reason)}"'}
 
 
@@ -126,7 +138,7 @@ def why_not_looked_into(control: CacheControl) -> str:
     return "Thanos reads the parameters"
 
 
-def _held(answer: RangeAnswer, plan: RangePlan) -> str:
+def _held(answer: RangeAnswer, plan: RangePlan, record: Record) -> str:
     """What the cache held of an answer, in one word and in steps."""
     result = "miss" if not answer.steps_hit else "partial"
     if answer.is_stale:
@@ -134,6 +146,7 @@ def _held(answer: RangeAnswer, plan: RangePlan) -> str:
     elif answer.steps_hit == plan.grid.steps:
         result = "hit"
     CACHE_ANSWERS.labels(result).inc()
+    record.result, record.held = result, answer.steps_hit
     return f"{result}; steps={plan.grid.steps}; held={answer.steps_hit}"
 
 

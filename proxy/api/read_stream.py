@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from proxy.api.sending import reset_on_close, stall_bounded
+from proxy.api.server_timing import SERVER_TIMING, server_timing
+from proxy.telemetry.record import current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +77,8 @@ class StreamedBody:
 
     async def _flush(self) -> None:
         if self._response is None:
-            self._response = web.StreamResponse(headers=self._headers)
+            timing = {SERVER_TIMING: server_timing(current())}
+            self._response = web.StreamResponse(headers={**self._headers, **timing})
             self._response.content_length = self._length
             await self._response.prepare(self._request)
         view = memoryview(b"".join(self._held))

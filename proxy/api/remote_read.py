@@ -29,6 +29,7 @@ from proxy.errors import BadDataError, LimitError, QueryError, UpstreamAnswerErr
 from proxy.plan.blocked import Question
 from proxy.plan.limits import check_question
 from proxy.telemetry.metrics import READ_BYTES, READ_QUERIES
+from proxy.telemetry.record import ANALYSE, WAIT, current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -94,11 +95,14 @@ class RemoteReadEndpoint:
         body = await self._read_body(request)
         read = await self.threads.run(self._parse, body, len(body))
         READ_QUERIES.labels(read.response_type.name).inc(len(read.queries))
+        record = current()
+        record.mark(ANALYSE)
         async with (
             self.gate.enter(caller.tenant),
             self._memory(),
             aclosing(self._batches(read, caller)) as batches,
         ):
+            record.mark(WAIT)
             if read.response_type is ResponseType.STREAMED_XOR_CHUNKS:
                 return await self._send_frames(request, batches)
             return await self._send_samples(request, batches, len(read.queries))

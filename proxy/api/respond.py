@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from multidict import CIMultiDict
 
+from proxy.api.server_timing import SERVER_TIMING, server_timing
 from proxy.codec.go_json import error_body
 from proxy.engine.answer_memo import Assembled
 from proxy.engine.bodies import CHUNK_BYTES
 from proxy.errors import QueryError, UnauthorizedError, UpstreamAnswerError
+from proxy.telemetry.record import SEND, current
 from proxy.telemetry.signals import REFUSED_QUERIES
 
 if TYPE_CHECKING:
@@ -86,10 +88,13 @@ async def send(
     request: web.BaseRequest, answer: Assembled, headers: dict[str, str]
 ) -> web.StreamResponse:
     """Send a body with its exact Content-Length, waiting for the client where it is slow."""
+    record = current()
+    record.sent_bytes = answer.length
     if answer.is_gzip:
         headers["Content-Encoding"] = "gzip"
     if answer.length <= CHUNK_BYTES:
         return web.Response(body=b"".join(answer.chunks), headers=headers)
+    headers[SERVER_TIMING] = server_timing(record)
     response = web.StreamResponse(headers=headers)
     response.content_length = answer.length
     await response.prepare(request)
@@ -97,6 +102,7 @@ async def send(
         for piece in _in_pieces(chunk):
             await response.write(piece)
     await response.write_eof()
+    record.mark(SEND)
     return response
 
 
@@ -121,6 +127,8 @@ class LargeText:
 
     async def send(self, request: web.BaseRequest, headers: dict[str, str]) -> web.StreamResponse:
         """Groups of series are made in threads, ahead of the sending."""
+        record = current()
+        headers[SERVER_TIMING] = server_timing(record)
         response = web.StreamResponse(headers=headers)
         length = response.content_length = self.texts.length
         await response.prepare(request)
@@ -132,6 +140,8 @@ class LargeText:
                 if self.keep:
                     kept.append(text)
         await response.write_eof()
+        record.sent_bytes = length
+        record.mark(SEND)
         if self.keep:
             self.sent = Assembled(tuple(kept), length, is_gzip=False)
         return response

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
@@ -16,17 +14,20 @@ from proxy.api.callers import TENANT, USER
 from proxy.api.forms import raw_path
 from proxy.api.respond import ResponsePolicy, error_response
 from proxy.api.sending import reset_on_close
+from proxy.api.server_timing import SERVER_TIMING, server_timing
 from proxy.api.slow_log import log_slow_query
 from proxy.api.tenants import TenantNames
-from proxy.errors import QueryError
+from proxy.errors import CanceledError, QueryError
+from proxy.telemetry.book import Book
 from proxy.telemetry.log import LOG
-from proxy.telemetry.metrics import IN_FLIGHT, REQUEST_DURATION, REQUESTS, TENANT_REQUESTS
 
 if TYPE_CHECKING:
     from proxy.api.auth import Authenticator
+    from proxy.telemetry.record import Record
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CLIENT_CLOSED_REQUEST = 499
+_CANCELED = "the query was canceled by an operator, on the status page"
 LABEL_VALUES = re.compile(r"/api/v1/label/[^/]+/values")
 LABEL_VALUES_ROUTE = "/api/v1/label/*/values"
 """Where the endpoint for label values stands in the table of routes."""
@@ -39,12 +40,6 @@ class Route:
     name: str
     methods: frozenset[str]
     endpoint: Endpoint
-
-
-_requests = lru_cache(256)(REQUESTS.labels)
-_durations = lru_cache(256)(REQUEST_DURATION.labels)
-_of_tenants = lru_cache(1024)(TENANT_REQUESTS.labels)
-"""Finding a metric's child by its labels costs more than counting."""
 
 
 def route(name: str, methods: str, endpoint: Endpoint) -> Route:
@@ -61,34 +56,32 @@ class Router:
         policy: ResponsePolicy,
         slower_than_s: float,
         auth: Authenticator | None = None,
+        book: Book | None = None,
     ) -> None:
         self._routes = routes
         self._fallback = fallback
         self._policy = policy
         self._slower_than_s = slower_than_s
         self._auth = auth
+        self._book = book or Book()
         self._tenants = TenantNames()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        begin = time.perf_counter()
         found = self._find(request)
+        record = self._book.open(found.name, request)
         code = CLIENT_CLOSED_REQUEST
-        IN_FLIGHT.inc()
         try:
-            response = await self._answer(found.endpoint, request)
+            response = await self._answer(found.endpoint, request, record)
             code = response.status
             if not response.prepared:
                 response.headers["Server"] = "thanoxy"
+                response.headers[SERVER_TIMING] = server_timing(record)
             return response
         finally:
-            took_s = time.perf_counter() - begin
-            IN_FLIGHT.dec()
-            _requests(found.name, code).inc()
-            _durations(found.name).observe(took_s)
-            if TENANT in request:
-                _of_tenants(self._tenants.of(request[TENANT]), code).inc()
-            if self._slower_than_s and took_s > self._slower_than_s:
-                log_slow_query(request, code, took_s)
+            tenant = self._tenants.of(request[TENANT]) if TENANT in request else None
+            self._book.close(record, code, tenant)
+            if self._slower_than_s and record.took_s > self._slower_than_s:
+                log_slow_query(request, record)
 
     def _find(self, request: web.BaseRequest) -> Route:
         """By the path as it was sent: one that is written otherwise is passed on as it is."""
@@ -98,25 +91,45 @@ class Router:
         found = self._routes.get(path)
         return found if found and request.method in found.methods else self._fallback
 
-    async def _answer(self, endpoint: Endpoint, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(
+        self, endpoint: Endpoint, request: web.BaseRequest, record: Record
+    ) -> web.StreamResponse:
+        record.task = asyncio.current_task()
         try:
             if self._auth is not None and not self._auth.is_open:
                 request[USER] = await self._auth.admit(request.headers.get("Authorization"))
             await _invite_body(request)
             return await endpoint(request)
         except QueryError as error:
-            if _is_answering(request):
-                # Status and length are out: only a broken connection tells the client the truth.
-                LOG.warning("answer broken off", extra={"path": request.path, "err": str(error)})
-                _break_off(request)
-            return error_response(error, self._policy)
-        except (ConnectionError, asyncio.CancelledError):
+            return self._refusal(request, record, error)
+        except asyncio.CancelledError:
+            if not record.is_cancelled:
+                raise
+            _stay(record.task)
+            return self._refusal(request, record, CanceledError(_CANCELED))
+        except ConnectionError:
             raise
         except Exception:  # noqa: BLE001  the last resort: the log gets the trace, the client JSON
             LOG.exception("unexpected error", extra={"path": request.path})
             if _is_answering(request):
                 _break_off(request)
             return error_response(QueryError("internal error; see thanoxy's log"), self._policy)
+
+    def _refusal(
+        self, request: web.BaseRequest, record: Record, error: QueryError
+    ) -> web.StreamResponse:
+        record.error = str(error)
+        if _is_answering(request):
+            # Status and length are out: only a broken connection tells the client the truth.
+            LOG.warning("answer broken off", extra={"path": request.path, "err": str(error)})
+            _break_off(request)
+        return error_response(error, self._policy)
+
+
+def _stay(task: asyncio.Task[object] | None) -> None:
+    """Not the connection was to end, only its request."""
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 def _is_answering(request: web.BaseRequest) -> bool:

@@ -127,6 +127,7 @@ class OpenAnswer(Protocol):
     status: int
     reason: str
     headers: tuple[tuple[str, str], ...]
+    read_bytes: int
 
     def header(self, name: str) -> str:
         """A header's first value, "" when it is missing; the name in any case."""

@@ -20,6 +20,7 @@ from proxy.engine.range_query import Wish
 from proxy.engine.stale import UPSTREAM_FAILS
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import STEPS
+from proxy.telemetry.record import ASSEMBLE, current
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -178,6 +179,7 @@ class RangeAnswers:
                 await self._assemble(made, answer.matrix, wants_gzip)
             else:
                 made.texts = GroupTexts(answer.matrix, self._threads, memory)
+            current().mark(ASSEMBLE)
         except BaseException:
             memory.close()
             raise

@@ -25,6 +25,7 @@ from proxy.plan.limits import check_query, check_response_bytes, check_samples, 
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.plan.range_plan import RangePlan, SplitPolicy, plan_range
 from proxy.telemetry.metrics import STALE_ANSWERS, STEPS
+from proxy.telemetry.record import FETCH, LOOKUP, current
 
 if TYPE_CHECKING:
     from proxy.engine.ports import Clock, LimitsSource, MemoryTicket, Threads, Upstream
@@ -138,10 +139,14 @@ class RangeQueries:
         gaps = coalesced(gaps_between(plan.grid.steps, [hit.run for hit in hits]))
         hits = [hit for hit in hits if not any(g.first <= hit.run.first < g.end for g in gaps)]
         _count_steps(plan, hits)
+        record = current()
+        record.mark(LOOKUP)
         try:
             fetched = await self._fetch(plan, gaps, caller, wish, memory)
         except OutlivedError:
             return await self.run(plan, caller, wish, memory)
+        if gaps:
+            record.mark(FETCH)
         parts = await self._from_hits(hits, wish.as_text, memory) + fetched.parts
         parts.sort(key=lambda part: part[0])
         joined = join_matrices([part for _, part in parts], sort_key, merge_stats)

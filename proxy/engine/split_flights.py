@@ -22,6 +22,7 @@ from proxy.model.piece import Piece
 from proxy.plan.partition import Run
 from proxy.plan.split import split_grid
 from proxy.telemetry.metrics import NOT_KEPT, SPLITS
+from proxy.telemetry.record import asking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -124,8 +125,10 @@ class SplitFlights:
         first_index = plan.grid.first_index
 
         async def fly(run: Run) -> Fetched:
-            async with gate:
-                return await self._ask(plan, _grid_of(plan, run), caller)
+            grid = _grid_of(plan, run)
+            with asking(grid.start_ms, grid.last_ms):
+                async with gate:
+                    return await self._ask(plan, grid, caller)
 
         def split(run: Run) -> list[Run]:
             splits = split_grid(_grid_of(plan, run), plan.interval_ms)
@@ -138,9 +141,9 @@ class SplitFlights:
     async def _ask(self, plan: RangePlan, grid: Grid, caller: Caller) -> Fetched:
         """One upstream request, scanned, cut and kept."""
         began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
-        form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
         kind = (plan.known.normal, grid.step_ms, grid.steps.bit_length())
         SPLITS.inc()
+        form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
         answer = await self._upstream.ask(PATH, form, caller, kind)
         memory = answer.memory
         try:

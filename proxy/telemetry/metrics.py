@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import os
+from prometheus_client import Counter, Gauge, Histogram
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    multiprocess,
+from proxy.telemetry.registry import REGISTRY
+
+DURATION_BOUNDS = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
 )
-
-METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Where prometheus_client adds up the metrics of several processes."""
-
-REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
-
-
-def shown_registry() -> CollectorRegistry:
-    """What `/metrics` shows: of several processes the sum, written to files by each of them."""
-    if METRICS_VARIABLE not in os.environ:
-        return REGISTRY
-    together = CollectorRegistry()
-    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return together
-
+STAGE_BOUNDS = (1e-5, 1e-4, 1e-3, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
 
 REQUESTS = Counter(
     "thanoxy_http_requests_total",
@@ -39,24 +39,14 @@ REQUEST_DURATION = Histogram(
     "thanoxy_http_request_duration_seconds",
     "Time from a request's headers to the last byte of its answer.",
     ["handler"],
-    buckets=(
-        0.001,
-        0.0025,
-        0.005,
-        0.01,
-        0.025,
-        0.05,
-        0.1,
-        0.25,
-        0.5,
-        1,
-        2.5,
-        5,
-        10,
-        30,
-        60,
-        120,
-    ),
+    buckets=DURATION_BOUNDS,
+    registry=REGISTRY,
+)
+STAGE_DURATION = Histogram(
+    "thanoxy_stage_duration_seconds",
+    "Time that requests, and their questions to the upstream, spent in each stage.",
+    ["stage"],
+    buckets=STAGE_BOUNDS,
     registry=REGISTRY,
 )
 IN_FLIGHT = Gauge(

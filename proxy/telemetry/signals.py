@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 
 FINDINGS = Gauge(
     "thanoxy_findings",

@@ -46,6 +46,7 @@ class OpenAnswer:
         self.reason = response.reason or ""
         self.headers = tuple(response.headers.items())
         self.worth_another = False
+        self.read_bytes = 0
 
     def header(self, name: str) -> str:
         return self._response.headers.get(name, "")
@@ -62,6 +63,7 @@ class OpenAnswer:
             chunk = start or await self._response.content.readany()
         if not chunk:
             raise StopAsyncIteration
+        self.read_bytes += len(chunk)
         return chunk
 
     async def judge(self) -> None:

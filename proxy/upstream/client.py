@@ -23,6 +23,7 @@ from proxy.engine.ports import Body, UpstreamAnswer
 from proxy.model.query import Caller
 from proxy.plan.breaker import BreakerPolicy
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS
+from proxy.telemetry.record import Ask, asked, current
 from proxy.upstream.answers import (
     READ_BUFFER_BYTES,
     OpenAnswer,
@@ -159,15 +160,19 @@ class ThanosClient:
         """The whole answer to a question, wherever it comes from."""
 
         async def send(endpoint: Endpoint) -> ReadAnswer:
-            answer = await self._open(endpoint, question, caller)
+            answer = await self._open(endpoint, question, caller, ask)
             try:
                 return await read_whole(answer, self._policy.max_response_bytes, memory)
             finally:
                 answer.leave()
 
-        async with until_deadline(caller), self._admission.enter(caller.tenant):
-            await memory.grow(_BUFFERS_BYTES)
-            return await self._attempts.run(send, kind)
+        with asked() as ask:
+            async with until_deadline(caller), self._admission.enter(caller.tenant):
+                await memory.grow(_BUFFERS_BYTES)
+                ask.send()
+                answer = await self._attempts.run(send, kind)
+            ask.arrive(len(answer.body))
+            return answer
 
     @asynccontextmanager
     async def forward(
@@ -178,23 +183,31 @@ class ThanosClient:
         can_repeat = body is None or isinstance(body, bytes)
         memory = self._admission.open()
         answer: OpenAnswer | None = None
+        ask = current().ask()
         try:
             async with until_deadline(caller), self._admission.enter(caller.tenant):
                 await memory.grow(_BUFFERS_BYTES)
+                ask.send()
                 answer = await self._attempts.run(
-                    lambda endpoint: self._open(endpoint, question, caller),
+                    lambda endpoint: self._open(endpoint, question, caller, ask),
                     ("forward", method, raw_path.partition("?")[0]),
                     can_repeat,
                 )
+            ask.arrive(0)
             yield answer
         finally:
+            ask.end(has_failed=answer is None)
             if answer is not None:
+                ask.size_bytes = answer.read_bytes
                 answer.leave()
             memory.close()
 
-    async def _open(self, endpoint: Endpoint, question: Question, caller: Caller) -> OpenAnswer:
+    async def _open(
+        self, endpoint: Endpoint, question: Question, caller: Caller, ask: Ask
+    ) -> OpenAnswer:
         """One attempt: send, and wait for the headers of the answer."""
         host = [("Host", endpoint.host_header)] if endpoint.host_header else []
+        ask.attempt(endpoint.url)
         with foreign_errors_mapped():
             try:
                 async with asyncio.timeout(self._policy.headers_timeout_s):
@@ -245,7 +258,7 @@ class ThanosClient:
         """Ask an address about itself: no queue, no second attempt, no opinion of it."""
         question = Question("GET", path, [self._accept_encoding], None)
         sent_ms = self._clock.wall_ms()
-        answer = await self._open(candidate.endpoint, question, Caller(()))
+        answer = await self._open(candidate.endpoint, question, Caller(()), Ask())
         candidate.signs.skew.note(answer.header("Date"), sent_ms, self._clock.wall_ms())
         try:
             return await read_whole(answer, _MOST_REPORT_BYTES, UNCOUNTED)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from yarl import URL
 
-from proxy.telemetry.metrics import IN_FLIGHT
+from proxy.telemetry.book import requests_in_flight
 from tests.clients import FORM, Proxy, range_path, raw_exchange, running
 from tests.fakes import always, never, raw_bytes, reply
 
@@ -207,8 +207,8 @@ async def test_who_asks_and_asks_and_never_reads_is_cut_off(upstream: FakeUpstre
         for client in clients:
             with contextlib.suppress(BlockingIOError):
                 client.send(request * 200)
-        await upstream.until(lambda: IN_FLIGHT._value.get() > 0)
-        await upstream.until(lambda: IN_FLIGHT._value.get() == 0 and not upstream.running)
+        await upstream.until(lambda: requests_in_flight() > 0)
+        await upstream.until(lambda: requests_in_flight() == 0 and not upstream.running)
         await upstream.until(
             lambda: sockets() <= before + len(clients) + upstream.open_connections() * 2
         )

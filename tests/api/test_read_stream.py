@@ -13,7 +13,7 @@ import pytest
 
 from proxy.engine.gate import GatePolicy
 from proxy.errors import UpstreamUnreachableError
-from proxy.telemetry.metrics import IN_FLIGHT
+from proxy.telemetry.book import requests_in_flight
 from tests.api.reading import (
     LIMITS,
     MEGABYTE,
@@ -48,7 +48,7 @@ async def server() -> AsyncIterator[Server]:
         started.reads.scripts["endless"] = endless
         started.reads.scripts["a"] = lambda: [series("a1")]
         yield started
-        await started.until(lambda: IN_FLIGHT._value.get() == 0)
+        await started.until(lambda: requests_in_flight() == 0)
         assert started.reads.running == 0
         async with started.gate.enter(""):  # the place was given back
             pass

@@ -20,7 +20,8 @@ from proxy.errors import (
     UpstreamAnswerError,
     UpstreamUnreachableError,
 )
-from proxy.telemetry.metrics import IN_FLIGHT, REGISTRY
+from proxy.telemetry.book import requests_in_flight
+from proxy.telemetry.registry import REGISTRY
 from tests.api.reading import (
     LIMITS,
     MEGABYTE,
@@ -248,11 +249,11 @@ async def test_a_body_that_does_not_arrive_in_time_is_refused(rest: bytes) -> No
     async with reading(limits=replace(LIMITS, max_stall_ms=100)) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(head + b"5\r\nhello\r\n")
-        await server.until(lambda: IN_FLIGHT._value.get() == 1)
+        await server.until(lambda: requests_in_flight() == 1)
         writer.write(rest)
         assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
         writer.close()
-        await server.until(lambda: IN_FLIGHT._value.get() == 0)
+        await server.until(lambda: requests_in_flight() == 0)
         assert not server.reads.asked
 
 

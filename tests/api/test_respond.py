@@ -19,7 +19,7 @@ from proxy.errors import (
     UpstreamAnswerError,
 )
 from proxy.model.grid import Grid
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from tests.clients import Proxy, running
 from tests.fakes import FakeUpstream, always, gzipped, matrix, matrix_body, reply
 

@@ -15,7 +15,8 @@ from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import LABEL_VALUES_ROUTE, Router, route
 from proxy.api.server import JsonServer
 from proxy.errors import BadDataError, LimitError, QueryError, UpstreamAnswerError
-from proxy.telemetry.metrics import IN_FLIGHT, REGISTRY
+from proxy.telemetry.book import requests_in_flight
+from proxy.telemetry.registry import REGISTRY
 from tests.clients import raw_exchange
 from tests.fakes import ERROR_JSON
 
@@ -178,7 +179,7 @@ async def test_a_client_that_left_is_counted_as_such_and_is_no_error(
     async with asyncio.timeout(5):
         while counted("fail", 499) == before:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
-    assert IN_FLIGHT._value.get() == 0
+    assert requests_in_flight() == 0
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

@@ -13,7 +13,8 @@ import pytest
 from proxy.engine.gate import Gate, GatePolicy
 from proxy.engine.memory import MemoryBudget, MemoryPolicy
 from proxy.errors import TooManyRequestsError
-from proxy.telemetry.metrics import QUEUE_REFUSED, READS_WAITING, REGISTRY
+from proxy.telemetry.metrics import QUEUE_REFUSED, READS_WAITING
+from proxy.telemetry.registry import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

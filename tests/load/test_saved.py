@@ -5,7 +5,8 @@ from __future__ import annotations
 from prometheus_client.exposition import generate_latest
 
 from proxy.load.saved import Saved, read_counters, saved_between
-from proxy.telemetry.metrics import REGISTRY, STEPS
+from proxy.telemetry.metrics import STEPS
+from proxy.telemetry.registry import REGISTRY
 from tests.load.servers import COUNTERS
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from proxy.status.findings import FAULTS
 from proxy.status.gauges import Gauges
 from proxy.status.snapshot import CacheState, Finding, MemoryInFlight, Queue, TierState
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from tests.status.snapshots import address
 
 if TYPE_CHECKING:

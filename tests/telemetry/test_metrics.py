@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 
 
 def test_every_metric_has_our_prefix_and_a_sentence_and_times_are_in_seconds() -> None:

@@ -18,7 +18,7 @@ from proxy.errors import (
     UpstreamUnreachableError,
 )
 from proxy.plan.breaker import BreakerPolicy, State
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from proxy.upstream.addresses import Endpoint
 from proxy.upstream.attempts import AttemptPolicy, Attempts
 from proxy.upstream.budget import BudgetPolicy, RetryBudget

@@ -8,7 +8,8 @@ import pytest
 
 from proxy.errors import UpstreamRefusedError
 from proxy.plan.breaker import BreakerPolicy, State
-from proxy.telemetry.metrics import ENDPOINTS, REGISTRY
+from proxy.telemetry.metrics import ENDPOINTS
+from proxy.telemetry.registry import REGISTRY
 from proxy.upstream.addresses import Endpoint
 from proxy.upstream.pool import Pool, now_ms
 

@@ -1,0 +1,125 @@
+"""All requests that run, and what is counted of each when it ends."""
+
+from __future__ import annotations
+
+from itertools import count
+from time import perf_counter
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from proxy.telemetry.metrics import (
+    DURATION_BOUNDS,
+    IN_FLIGHT,
+    REQUEST_DURATION,
+    REQUESTS,
+    STAGE_BOUNDS,
+    STAGE_DURATION,
+    TENANT_REQUESTS,
+)
+from proxy.telemetry.record import FETCH, SCAN, WAIT, Record, begin
+from proxy.telemetry.registry import REGISTRY
+from proxy.telemetry.tallies import Count, Durations, Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_requests = Count(REQUESTS)
+_of_tenants = Count(TENANT_REQUESTS)
+_durations = Durations(REQUEST_DURATION, DURATION_BOUNDS)
+_stages = Durations(STAGE_DURATION, STAGE_BOUNDS)
+_books: WeakSet[Book] = WeakSet()
+_OWN = frozenset(("healthy", "ready", "metrics", "status"))
+"""Endpoints that say nothing of what people wait for."""
+_BAD_REQUEST, _SERVER_ERROR = 400, 500
+
+
+def requests_in_flight() -> int:
+    """How many requests this process is answering."""
+    return sum(len(book.active) for book in _books)
+
+
+REGISTRY.before_reading(lambda: IN_FLIGHT.set(requests_in_flight()))
+
+
+class Pace:
+    """What the book has seen of queries since it was opened: how many, how many failed, how long."""
+
+    __slots__ = ("errors", "requests", "took")
+
+    def __init__(self) -> None:
+        self.requests = self.errors = 0
+        self.took = Spread(DURATION_BOUNDS)
+
+
+class Book:
+    """Records of requests: opened when they come, closed when they have been answered.
+
+    tell: told of what somebody may want to look at later: of requests that failed, that the upstream
+    was asked for, or that took longer than `slow_s`.
+    observers: told of every request; they cost time.
+    """
+
+    def __init__(self) -> None:
+        self.active: dict[int, Record] = {}
+        self.pace = Pace()
+        self.slow_s = 0.05
+        self.tell: Callable[[Record], None] | None = None
+        self.observers: list[Callable[[Record], None]] = []
+        self._numbers = count(1)
+        _books.add(self)
+
+    def open(self, handler: str, source: object) -> Record:
+        """A request begins; what this task does belongs to it."""
+        record = Record(next(self._numbers), handler, source)
+        self.active[record.number] = record
+        begin(record)
+        return record
+
+    def close(self, record: Record, code: int, tenant: str | None) -> None:
+        """It has been answered, with this status; `tenant` as metrics name it."""
+        record.code = code
+        record.took_s = took_s = perf_counter() - record.began_s
+        del self.active[record.number]
+        _requests.add((record.handler, code))
+        if tenant is not None:
+            _of_tenants.add((tenant, code))
+        if record.trace_id:
+            _durations.add_traced(record.handler, took_s, record.trace_id)
+        else:
+            _durations.add(record.handler, took_s)
+        _count_stages(record)
+        if record.handler not in _OWN:
+            self._count(code, took_s)
+            if self.tell and (took_s > self.slow_s or record.asks or code >= _BAD_REQUEST):
+                self.tell(record)
+        for observer in self.observers:
+            observer(record)
+
+    def _count(self, code: int, took_s: float) -> None:
+        self.pace.requests += 1
+        self.pace.errors += code >= _SERVER_ERROR
+        self.pace.took.add(took_s)
+
+    def cancel(self, number: int) -> bool:
+        """End a request that runs; its client is told. False when it does not run (any more)."""
+        record = self.active.get(number)
+        if record is None or record.task is None:
+            return False
+        record.is_cancelled = True
+        return record.task.cancel()
+
+
+def _count_stages(record: Record) -> None:
+    """The time in which questions ran is counted by question."""
+    last_s = record.began_s
+    for stage, ended_s in record.marks:
+        if stage is not FETCH:
+            _stages.add(stage, ended_s - last_s)
+        last_s = ended_s
+    for ask in record.asks:
+        wait_s, fetch_s, scan_s = ask.stages_s()
+        _stages.add(WAIT, wait_s)
+        if ask.sent_s:
+            _stages.add(FETCH, fetch_s)
+        if ask.arrived_s:
+            _stages.add(SCAN, scan_s)

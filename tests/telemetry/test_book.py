@@ -1,0 +1,98 @@
+"""Requests that run, and what is counted when they end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from proxy.telemetry.book import Book
+from proxy.telemetry.record import ANALYSE, FETCH, Record, current
+from proxy.telemetry.registry import REGISTRY
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"thanoxy_{name}", labels) or 0
+
+
+def test_a_request_is_there_from_its_begin_to_its_end() -> None:
+    book, before = Book(), value("http_requests_in_flight")
+    record = book.open("query", None)
+    assert current() is record
+    assert list(book.active.values()) == [record]
+    assert value("http_requests_in_flight") == before + 1
+    book.close(record, 200, None)
+    assert not book.active
+    assert value("http_requests_in_flight") == before
+
+
+def test_requests_are_counted_by_endpoint_code_and_tenant() -> None:
+    book = Book()
+    names = ("http_requests_total", "tenant_requests_total")
+    labels = ({"handler": "tested", "code": "418"}, {"tenant": "tested", "code": "418"})
+    before = [value(name, **one) for name, one in zip(names, labels, strict=True)]
+    book.close(book.open("tested", None), 418, "tested")
+    after = [value(name, **one) for name, one in zip(names, labels, strict=True)]
+    assert after == [count + 1 for count in before]
+    assert value("http_request_duration_seconds_count", handler="tested") >= 1
+
+
+def test_what_somebody_may_want_to_look_at_is_told() -> None:
+    book, told = Book(), list[Record]()
+    book.tell = told.append
+    book.slow_s = 1e9
+    book.close(book.open("query", None), 200, None)
+    assert told == []
+    asked, failed = book.open("query", None), book.open("query", None)
+    asked.ask()
+    book.close(asked, 200, None)
+    book.close(failed, 422, None)
+    book.slow_s = 0.0
+    slow = book.open("query", None)
+    book.close(slow, 200, None)
+    book.close(book.open("healthy", None), 503, None)
+    assert told == [asked, failed, slow]
+
+
+def test_the_pace_is_that_of_queries() -> None:
+    book = Book()
+    for handler, code in (("query", 200), ("query", 502), ("query", 400), ("metrics", 500)):
+        book.close(book.open(handler, None), code, None)
+    assert (book.pace.requests, book.pace.errors, sum(book.pace.took.counts)) == (3, 1, 3)
+
+
+def test_stages_and_questions_are_counted() -> None:
+    names = ("analyse", "wait", "fetch", "scan")
+    before = [value("stage_duration_seconds_count", stage=name) for name in names]
+    book = Book()
+    record = book.open("query", None)
+    record.mark(ANALYSE)
+    for _ in range(2):
+        ask = record.ask()
+        ask.send()
+        ask.arrive(1)
+        ask.end()
+    record.ask().end(has_failed=True)
+    record.mark(FETCH)
+    book.close(record, 200, None)
+    after = [value("stage_duration_seconds_count", stage=name) for name in names]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 3, 2, 2]
+
+
+async def test_a_request_that_runs_can_be_cancelled() -> None:
+    book = Book()
+    seen: list[Record] = []
+
+    async def request() -> None:
+        record = book.open("query", None)
+        record.task = asyncio.current_task()
+        seen.append(record)
+        await asyncio.Event().wait()
+
+    task = asyncio.get_running_loop().create_task(request())
+    await asyncio.sleep(0)
+    assert book.cancel(seen[0].number)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen[0].is_cancelled
+    assert not book.cancel(12345)
