@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxy.status.findings import FAULTS
 from proxy.telemetry import signals
-from proxy.telemetry.metrics import METRICS_VARIABLE
+from proxy.telemetry.registry import METRICS_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
