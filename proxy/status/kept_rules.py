@@ -10,19 +10,19 @@ from proxy.status.words import percent, quote, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.status.snapshot import Snapshot, TierState
+    from proxy.status.snapshot import Snapshot
 
-_FAILED_SHARE = 0.5
 _LEAST_PER_S = 0.5
 _FULL = 0.8
 _MISSED_SHARE = 0.05
 _WORKING = "working"
+_LONGEST_ERROR = 300
 
 
 def tiers(now: Snapshot) -> Iterator[Finding]:
     """Cache tiers that fail, and writes that they do not keep up with."""
     for tier in now.tiers:
-        if tier.state != _WORKING or _fails(tier):
+        if tier.state != _WORKING:
             yield Finding(
                 "tier_hung",
                 40,
@@ -44,11 +44,6 @@ def tiers(now: Snapshot) -> Iterator[Finding]:
                 advice=f"look how fast {tier.name} takes writes",
                 anchor="tiers",
             )
-
-
-def _fails(tier: TierState) -> bool:
-    asked = tier.hits_per_s + tier.failed_per_s
-    return tier.failed_per_s >= _LEAST_PER_S and tier.failed_per_s >= _FAILED_SHARE * asked
 
 
 def cache(now: Snapshot) -> Iterator[Finding]:
@@ -86,7 +81,7 @@ def files(now: Snapshot) -> Iterator[Finding]:
                 35,
                 is_critical=False,
                 subject=one.name,
-                text=f"{one.name} was changed and cannot be read: {quote(one.error)}; "
+                text=f"{one.name} was changed and cannot be read: {quote(one.error, _LONGEST_ERROR)}; "
                 "what was read before stays in force",
                 advice="mend the file: it is read again by itself",
                 anchor="files",

@@ -46,10 +46,10 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def quote(text: str) -> str:
+def quote(text: str, most: int = _LONGEST_QUOTE) -> str:
     """One line of it, not too long."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def count(number: int, one: str, more: str = "") -> str:

@@ -41,6 +41,7 @@ def test_a_quote_is_one_line_and_not_too_long() -> None:
     assert quote("sum(\n  rate(x[5m])\n)") == "sum( rate(x[5m]) )"
     assert len(quote("x" * 1_000)) == 120
     assert quote("x" * 120) == "x" * 120
+    assert quote("x" * 200, 300) == "x" * 200
 
 
 def test_shares_counts_and_lists() -> None:
