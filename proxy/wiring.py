@@ -25,6 +25,7 @@ from proxy.plan.freshness import KeepPolicy
 from proxy.plan.range_plan import SplitPolicy
 from proxy.store.memory import MemoryStore
 from proxy.store.tiered import TieredStore
+from proxy.wiring_explain import Shown, explain_routes
 from proxy.wiring_reads import build_reads, reads_endpoint
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Engine:
     samples: SamplesCache
     background: Background
     ground: Ground
+    shown: Shown
 
     @property
     def sharing(self) -> Sharing | None:
@@ -105,12 +107,7 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
     store = TieredStore(in_memory, shared) if shared else in_memory
     keep = _keep_policy(settings, read_cache_config(settings).life_ms)
     cache = ResultsCache(store, watch, clock, threads, keep, ground.background)
-    split = SplitPolicy(
-        settings.split_interval_ms,
-        settings.max_splits,
-        settings.align_range_with_step,
-        keep=memory.cache_bytes > 0,
-    )
+    split = _split_policy(settings, memory.cache_bytes > 0)
     whole_memo: AnswerMemo[UpstreamAnswer] = AnswerMemo(
         memory.memo_bytes,
         max(settings.metadata_life_ms, settings.instant_life_ms),
@@ -120,6 +117,8 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
     fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms, ground.limits)
     queries = RangeQueries(client, threads, clock, cache, split, fetching)
     memo: AnswerMemo[Assembled] = AnswerMemo(memory.memo_bytes, settings.memo_age_ms)
+    answers = RangeAnswers(queries, ground.admission, threads, clock, memo, watch)
+    whole = WholeAnswers(whole_memo, watch, clock, settings.short_life_ms)
     return Engine(
         client=client,
         admission=ground.admission,
@@ -130,12 +129,19 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         cache=cache,
         memo=memo,
         queries=queries,
-        answers=RangeAnswers(queries, ground.admission, threads, clock, memo, watch),
-        whole=WholeAnswers(whole_memo, watch, clock, settings.short_life_ms),
+        answers=answers,
+        whole=whole,
         reads=reads,
         samples=samples,
         background=ground.background,
         ground=ground,
+        shown=Shown(ground, store, answers, whole, keep, split),
+    )
+
+
+def _split_policy(settings: Settings, keeps: bool) -> SplitPolicy:
+    return SplitPolicy(
+        settings.split_interval_ms, settings.max_splits, settings.align_range_with_step, keep=keeps
     )
 
 
@@ -193,6 +199,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
         "/api/v1/series": route("series", "GET POST", kept_whole),
         READ_PATH: route("remote_read", "GET HEAD POST PUT", reads),
         "/api/v1/admin/thanoxy/purge": route("purge", "POST", purge),
+        **explain_routes(settings, engine.shown, callers, respond),
         "/-/healthy": route("healthy", "GET HEAD", healthy),
         "/-/ready": route("ready", "GET HEAD", ready),
         "/metrics": route("metrics", "GET HEAD", metrics),

@@ -68,8 +68,15 @@ class Callers:
         found: dict[str, object] | None = request.transport.get_extra_info("peercert")
         return found
 
+    def patience(self, form: Form) -> tuple[float, str]:
+        """How long (seconds) an answer is waited for, and what says so.
+
+        The client's `timeout` does, where it is a shorter one that Thanos would take.
+        """
+        asked_s = (parse_duration_ms(first_value(form, "timeout")) or 0) / 1000
+        if 0 < asked_s < self.timeout_s:
+            return asked_s, "the parameter timeout"
+        return self.timeout_s, "--query.timeout"
+
     def _deadline_s(self, form: Form) -> float:
-        """The client's `timeout`, where it is a shorter one that Thanos would take."""
-        asked_ms = parse_duration_ms(first_value(form, "timeout")) or 0
-        timeout_s = min(self.timeout_s, asked_ms / 1000) if asked_ms > 0 else self.timeout_s
-        return asyncio.get_running_loop().time() + timeout_s
+        return asyncio.get_running_loop().time() + self.patience(form)[0]

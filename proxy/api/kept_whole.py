@@ -21,12 +21,10 @@ from proxy.engine.bodies import compressed, plain
 from proxy.engine.flights import Flights, Share
 from proxy.engine.whole_answers import Wanted
 from proxy.errors import BadUpstreamAnswerError
-from proxy.model.grid import Grid
-from proxy.model.query import RangeQuery, first_value
+from proxy.model.query import first_value
 from proxy.plan.blocked import Question
 from proxy.plan.cache_key import answer_key
-from proxy.plan.expression import understand
-from proxy.plan.freshness import settled_steps
+from proxy.plan.instant import why_not_kept
 from proxy.plan.limits import (
     check_question,
     check_response_bytes,
@@ -176,15 +174,8 @@ class KeptWholeEndpoint:
         if path != INSTANT_PATH:
             return self.policy.metadata_life_ms
         time_ms = parse_time_ms(first_value(form, "time"))
-        if time_ms is None or first_value(form, "stats") or first_value(form, "analyze"):
-            return 0
-        expr = first_value(form, "query")
-        expression = understand(RangeQuery(expr, time_ms, time_ms, 1000, "", ()))
-        if isinstance(expression, str):
-            return 0
         younger_than_ms = self.clock.wall_ms() - self.policy.freshness_ms
-        settled = settled_steps(Grid(time_ms, 1000, 1), expression.traits, younger_than_ms)
-        return self.policy.instant_life_ms if settled else 0
+        return 0 if why_not_kept(form, time_ms, younger_than_ms) else self.policy.instant_life_ms
 
 
 def _encoded(found: WholeAnswer, wants_gzip: bool) -> Assembled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -20,6 +20,14 @@ Version = tuple[int, int]
 _ENTRY_BYTES = 1_000
 _LARGEST_SHARE = 2
 """An answer larger than this part of the memo is not remembered."""
+
+
+class Peeked(NamedTuple):
+    """Of a remembered answer: its age, how long it may serve still, and its size."""
+
+    age_ms: int
+    lives_ms: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,14 @@ class AnswerMemo(Generic[T]):
             return None
         self._answers.move_to_end(key)
         return answer
+
+    def peek(self, key: Hashable, version: Version, now_ms: int) -> Peeked | None:
+        """What `get` would give, without counting that as a use and without forgetting anything."""
+        found = self._answers.get(key)
+        if found is None or version != found[2] or now_ms >= found[1]:
+            return None
+        _, until_ms, _, size_bytes, put_ms = found
+        return Peeked(now_ms - put_ms, until_ms - now_ms, size_bytes - _ENTRY_BYTES)
 
     def get_stale(self, key: Hashable, version: Version, now_ms: int) -> tuple[T, int] | None:
         """An answer whose time may be over, for at most `stale_ms`, and its age (ms).

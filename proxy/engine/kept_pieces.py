@@ -15,6 +15,7 @@ from proxy.model.extent import AnyPiece, Extent, ExtentId, Kept
 from proxy.plan.freshness import KeepPolicy, life_ms
 from proxy.plan.holes import StoreWatch, Trust
 from proxy.plan.purge import Purge, matches
+from proxy.plan.serving import serving
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED
 
 if TYPE_CHECKING:
@@ -132,17 +133,10 @@ class KeptPieces(Generic[P]):
 
     def serves_until_ms(self, kept: Kept[P]) -> int:
         """Until when (monotonic) a piece may serve as things stand; 0 when it may not."""
-        now_ms = self._clock.monotonic_ms()
-        if now_ms >= kept.expires_ms:
-            NOT_SERVED.labels("expired").inc()
-            return 0
-        trust = self._watch.trust(kept.began_ms, kept.ended_ms, kept.reads)
-        if trust is Trust.CONFIRMED:
-            return kept.expires_ms
-        if trust is Trust.LOST or now_ms >= kept.pending_until_ms:
-            NOT_SERVED.labels(trust.name.lower()).inc()
-            return 0
-        return min(kept.pending_until_ms, kept.expires_ms)
+        until_ms, why_not = serving(kept, self._watch, self._clock.monotonic_ms())
+        if why_not:
+            NOT_SERVED.labels(why_not).inc()
+        return until_ms
 
     def purge(self, wanted: Purge) -> int:
         """Remove what matches; answers that are being fetched are not kept either."""

@@ -175,6 +175,10 @@ class ExtentStore(Protocol):
         """The same, without counting that as a use."""
         ...
 
+    def ids(self) -> list[ExtentId]:
+        """Where there is an extent in memory at present."""
+        ...
+
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is not kept."""
         ...

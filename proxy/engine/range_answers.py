@@ -25,7 +25,7 @@ from proxy.telemetry.record import ASSEMBLE, current
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from proxy.engine.answer_memo import AnswerMemo, Version
+    from proxy.engine.answer_memo import AnswerMemo, Peeked, Version
     from proxy.engine.ports import Admission, Clock, MemoryTicket, Threads
     from proxy.engine.range_query import RangeAnswer, RangeQueries
     from proxy.errors import QueryError
@@ -91,6 +91,11 @@ class RangeAnswers:
             _STEPS_REQUESTED.inc(plan.grid.steps)
             _STEPS_HIT.inc(plan.grid.steps)
         return known
+
+    def peek(self, plan: RangePlan, is_gzip: bool) -> Peeked | None:
+        """What is known of the body that `remembered` would give; nothing is counted."""
+        version = self._memo.version(self._watch.version)
+        return self._memo.peek(_memo_key(plan, is_gzip), version, self._clock.monotonic_ms())
 
     def forget_flights(self) -> None:
         """Let nobody else join what is being made, after a purge."""

@@ -12,7 +12,7 @@ from proxy.codec.pieces import IndexedMatrix, make_piece
 from proxy.engine.kept_pieces import Aged, Fetched, Keeping, KeptPieces, indices
 from proxy.model.query import first_value
 from proxy.plan.freshness import KeepPolicy, reads_span, settled_steps
-from proxy.plan.notes import hold_for_parts
+from proxy.plan.notes import fit_window
 from proxy.plan.partition import Run, coalesced, gaps_between
 from proxy.telemetry.metrics import NOT_KEPT, NOT_SERVED, STEPS
 
@@ -165,9 +165,8 @@ class ResultsCache:
 
 def _notes_fit(kept: Kept[Piece], plan: RangePlan) -> bool:
     """Whether the notes that a piece carries are right for the plan's window."""
-    first, end = indices(plan.grid)
-    is_whole_fetch = first <= kept.fetched[0] and kept.fetched[1] <= end
-    fits = is_whole_fetch or hold_for_parts(kept.piece.tail, plan.known.traits)
+    traits = plan.known.traits
+    fits = fit_window(kept.piece.tail, kept.fetched, indices(plan.grid), traits)
     if not fits:
         NOT_SERVED.labels("notes").inc()
     return fits

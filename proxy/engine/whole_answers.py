@@ -22,7 +22,7 @@ from proxy.telemetry.metrics import NOT_KEPT, STALE_ANSWERS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from proxy.engine.answer_memo import AnswerMemo, Version
+    from proxy.engine.answer_memo import AnswerMemo, Peeked, Version
     from proxy.engine.ports import Clock, MemoryTicket
     from proxy.errors import QueryError
     from proxy.model.query import Caller
@@ -151,6 +151,10 @@ class WholeAnswers:
         return dataclasses.replace(
             _whole(answer, "stale"), no_store=True, note=stale_note(age_ms, error)
         )
+
+    def peek(self, key: CacheKey) -> Peeked | None:
+        """What is known of the answer that is remembered; nothing is counted."""
+        return self._memo.peek(key.full, self._version, self._clock.monotonic_ms())
 
     @property
     def _version(self) -> Version:

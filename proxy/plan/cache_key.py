@@ -9,11 +9,12 @@ key is kept with an entry and compared when it is read; its hash is only the nam
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from proxy.model.query import Form
 
@@ -58,6 +59,12 @@ def vary_fields(headers: Iterable[tuple[str, str]], names: Sequence[str]) -> tup
     return tuple(_hashed(found[name]) if name in found else "" for name in names)
 
 
+def mark_of(values: Iterable[str], secret: bytes) -> str:
+    """A short mark that tells values apart and says nothing of them to who does not know `secret`."""
+    packed = b"".join(map(_prefixed, values))
+    return hashlib.blake2b(packed, digest_size=4, key=secret, person=b"thanoxy-mark").hexdigest()
+
+
 def _hashed(values: list[str]) -> str:
     packed = b"".join(_prefixed(value) for value in values)
     return hashlib.blake2b(packed, digest_size=16, person=b"thanoxy-vary").hexdigest()
@@ -80,10 +87,34 @@ def _prefixed(text: str) -> bytes:
 
 def vary_values(full_key: bytes, count: int) -> list[str]:
     """The first `count` fields of a piece's key: what `vary_fields` gave when it was made."""
+    return list(itertools.islice(_fields(full_key), count))
+
+
+@dataclass(frozen=True, slots=True)
+class RangeKeyFields:
+    """What `range_key` was given."""
+
+    caller: tuple[str, ...]
+    expr: str
+    step_ms: int
+    phase_ms: int
+    form: Form
+
+
+def range_fields(full_key: bytes, callers: int) -> RangeKeyFields | None:
+    """The fields of a range query's key, `callers` of them `vary_fields`; None for other keys."""
+    if not full_key.startswith(VERSION + b"range"):
+        return None
+    fields = list(_fields(full_key))
+    expr, step_ms, phase_ms = fields[callers : callers + 3]
+    form = fields[callers + 3 :]
+    pairs = tuple(zip(form[::2], form[1::2], strict=True))
+    return RangeKeyFields(tuple(fields[:callers]), expr, int(step_ms), int(phase_ms), pairs)
+
+
+def _fields(full_key: bytes) -> Iterator[str]:
     at = len(VERSION) + _KIND_BYTES
-    values = []
-    for _ in range(count):
+    while at < len(full_key):
         length = int.from_bytes(full_key[at : at + 4], "big")
-        values.append(full_key[at + 4 : at + 4 + length].decode())
+        yield full_key[at + 4 : at + 4 + length].decode("utf-8", "surrogatepass")
         at += 4 + length
-    return values

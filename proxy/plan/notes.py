@@ -18,6 +18,12 @@ _NON_COUNTER = "PromQL info: metric might not be a counter, name does not end in
 _BAD_QUANTILE = "PromQL warning: quantile value should be between 0 and 1, got "
 
 
+def fit_window(tail: Tail, fetched: tuple[int, int], window: tuple[int, int], traits: Traits) -> bool:
+    """Whether the notes of a fetch are right for a window; both as steps from the epoch."""
+    is_whole_fetch = window[0] <= fetched[0] and fetched[1] <= window[1]
+    return is_whole_fetch or hold_for_parts(tail, traits)
+
+
 def hold_for_parts(tail: Tail, traits: Traits) -> bool:
     """Whether every part of the answer that has series has exactly these notes."""
     return all(_is_steady(text, traits) for texts in tail.notes.values() for text in texts)

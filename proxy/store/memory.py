@@ -60,6 +60,10 @@ class MemoryStore:
         found = self._extents.get(extent_id)
         return found[0] if found else None
 
+    def ids(self) -> list[ExtentId]:
+        """Where there is an extent at present."""
+        return list(self._extents)
+
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:
         """Keep an extent in place of what was there; False when it is too large."""
         self.remove(extent_id)

@@ -31,6 +31,7 @@ class TieredStore:
         self._behind = behind
         self.get = memory.get
         self.peek = memory.peek
+        self.ids = memory.ids
         self.remove_where = memory.remove_where
         self.load = behind.load
 
