@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 2_000
 """Extents that are looked at before others have a turn."""
+_SHOWN = frozenset(
+    (
+        "dedup",
+        "engine",
+        "lookback_delta",
+        "max_source_resolution",
+        "partial_response",
+        "replicaLabels[]",
+    )
+)
+"""Parameters whose values are shown; any other may be the secret of one who sends the same headers."""
 _MOST_ROWS = 50
 _MOST_RUNS = 2_000
 
@@ -86,9 +97,12 @@ class CoverageView:
             phase_ms=fields.phase_ms,
             caller=self._name(fields.caller),
             is_own=fields.caller == wanted.caller,
-            parameters=fields.form,
+            parameters=tuple(self._shown(*field) for field in fields.form),
             runs=tuple(covered_runs(kept, times, self.watch, self.clock.monotonic_ms())),
         )
+
+    def _shown(self, name: str, value: str) -> tuple[str, str]:
+        return name, value if name in _SHOWN else f"hashed: {mark_of([value], self.secret)}"
 
     def _name(self, caller: tuple[str, ...]) -> str:
         """Headers by name, their values as one mark."""

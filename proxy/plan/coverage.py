@@ -39,7 +39,10 @@ class CoveredRun:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """caller: which of the headers that answers vary by it has sent, and a mark of their values."""
+    """caller: which of the headers that answers vary by it has sent, and a mark of their values.
+
+    parameters: of values that may be secrets, marks.
+    """
 
     step_ms: int
     phase_ms: int

@@ -43,8 +43,9 @@ class HttpSettings:
         "query-frontend.compress-responses", "true", boolean, "gzip for clients that accept it"
     )
     admin_api: bool = setting(
-        "web.enable-admin-api", "false", boolean, "allow purging the cache over HTTP"
-    )
+        "web.enable-admin-api", "false", boolean,
+        "allow purging the cache over HTTP, and show what is kept for others",
+    )  # fmt: skip
     disable_cors: bool = setting(
         "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
     )

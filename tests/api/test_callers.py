@@ -54,6 +54,12 @@ async def test_the_shorter_of_the_clients_timeout_and_the_setting_counts(
     assert await seconds((("timeout", text),)) == pytest.approx(waits_s, abs=0.1)
 
 
+def test_it_is_said_what_sets_the_deadline() -> None:
+    assert callers().patience((("timeout", "9s"),)) == (9, "the parameter timeout")
+    assert callers().patience((("timeout", "9h"),)) == (300, "--query.timeout")
+    assert callers(7).patience(()) == (7, "--query.timeout")
+
+
 async def test_of_two_timeouts_the_first_counts() -> None:
     assert await seconds((("timeout", "9s"), ("timeout", "1s"))) == pytest.approx(9, abs=0.1)
 

@@ -57,6 +57,8 @@ ASK: tuple[tuple[str, str, bytes | None], ...] = (
     ("POST", "/api/v1/read", read_of("a")),
     ("POST", "/api/v1/read", MARK.encode()),
     ("POST", "/api/v1/admin/thanoxy/purge", f"metric=a&token={MARK}".encode()),
+    ("GET", "/api/v1/thanoxy/explain?query=a&start=0&end=9&step=1", None),
+    ("GET", "/api/v1/thanoxy/coverage?query=a&start=0&end=9", None),
     ("GET", "/x", None),
     ("POST", "/x", MARK.encode()),
     ("TRACE", "/x", None),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.engine.answer_memo import AnswerMemo
+from proxy.engine.answer_memo import AnswerMemo, Peeked
 
 AGE_MS = 1000
 FOREVER_MS = 1 << 60
@@ -120,3 +120,22 @@ def test_the_bytes_never_exceed_the_bound(puts: list[tuple[str, int]]) -> None:
         held = [k for k in "abcdef" if get(one, k)]
         assert one.used_bytes <= 9_000
         assert (one.used_bytes > 0) == bool(held)
+
+
+def test_a_look_says_age_life_and_size_and_moves_nothing() -> None:
+    one = memo(max_bytes=2_900)
+    put(one, "a", 400)
+    put(one, "b", 400)
+    assert one.peek("a", one.version(0), 300) == Peeked(300, 700, 400)
+    put(one, "c", 400)
+    assert get(one, "a") is None, "the look was no use of it"
+    assert get(one, "b") == "B"
+
+
+@pytest.mark.parametrize(("version", "now_ms"), [(1, 0), (0, AGE_MS)])
+def test_a_look_finds_what_would_be_given_and_forgets_nothing(version: int, now_ms: int) -> None:
+    one = memo()
+    put(one, "a")
+    assert one.peek("a", one.version(version), now_ms) is None
+    assert one.peek("b", one.version(0), 0) is None
+    assert get(one, "a") == "A"

@@ -20,6 +20,8 @@ PATHS = (
     *(READ_PATH,) * 3,
     *("/api/v1/stores", "/", "/api/v1/query_exemplars", "/api/v1/admin/thanoxy/purge"),
     *("/-/ready", "/-/healthy", "/metrics"),
+    *("/api/v1/thanoxy/explain",) * 3,
+    "/api/v1/thanoxy/coverage",
     *("/api/v1/query%5Frange", "/api/v1/label//values", "/api/v1/label/..%2f..%2fx/values"),
     *("//evil/x", "/../x", "/x/%2e%2e/%2e%2e/x", "/x\\..\\..\\x", "*", "http://evil/x", "/x#y"),
 )

@@ -15,7 +15,10 @@ from proxy.model.query import Form, RangeQuery
 from proxy.plan.cache_key import (
     VERSION,
     CacheKey,
+    RangeKeyFields,
     answer_key,
+    mark_of,
+    range_fields,
     range_key,
     samples_key,
     vary_fields,
@@ -261,3 +264,26 @@ def test_the_fields_of_raw_samples_cannot_pass_for_each_other() -> None:
 def test_the_same_name_for_another_full_key_is_no_equality() -> None:
     key = range_key((), "a", 1, 0, ())
     assert dataclasses.replace(key, full=key.full + b"x") != key
+
+
+@given(st.lists(TEXTS, max_size=3), TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=3))
+def test_a_range_key_can_be_taken_apart_again(
+    caller: list[str], expr: str, form: list[tuple[str, str]]
+) -> None:
+    key = range_key(caller, expr, 60_000, 17, tuple(form))
+    in_order = tuple(sorted(form, key=lambda field: field[0]))
+    expected = RangeKeyFields(tuple(caller), expr, 60_000, 17, in_order)
+    assert range_fields(key.full, len(caller)) == expected
+
+
+def test_other_keys_are_not_taken_for_those_of_range_queries() -> None:
+    assert range_fields(samples_key((), ["a", "1", "2"]).full, 0) is None
+    assert range_fields(answer_key((), "/x", ()).full, 0) is None
+
+
+def test_a_mark_tells_values_apart_and_needs_the_secret() -> None:
+    marks = {mark_of([value], secret) for value in ("a", "b") for secret in (b"1", b"2")}
+    marks |= {mark_of(["a", "b"], b"1"), mark_of(["ab"], b"1")}
+    assert len(marks) == 6
+    assert {len(mark) for mark in marks} == {8}
+    assert mark_of(["a"], b"1") == mark_of(["a"], b"1")

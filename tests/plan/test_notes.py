@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.model.matrix import Tail
-from proxy.plan.notes import hold_for_parts
+from proxy.plan.notes import fit_window, hold_for_parts
 from proxy.promql.traits import analyse
 
 NON_COUNTER = (
@@ -36,3 +36,21 @@ def test_only_notes_of_every_step_hold_for_parts(
     traits = analyse(expr)
     assert traits is not None
     assert hold_for_parts(Tail({}, {"warnings": notes} if notes else {}), traits) is holds
+
+
+@pytest.mark.parametrize(
+    ("window", "note", "fits"),
+    [
+        ((0, 9), MIXED, True),
+        ((-1, 10), MIXED, True),
+        ((1, 9), MIXED, False),
+        ((0, 8), MIXED, False),
+        ((3, 4), NON_COUNTER, True),
+    ],
+)
+def test_notes_fit_a_window_that_holds_the_whole_fetch_or_hold_anywhere(
+    window: tuple[int, int], note: str, fits: bool
+) -> None:
+    traits = analyse("rate(a[5m])")
+    assert traits is not None
+    assert fit_window(Tail({}, {"infos": (note,)}), (0, 9), window, traits) is fits

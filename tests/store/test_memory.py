@@ -81,6 +81,19 @@ def test_the_least_recently_used_goes_first() -> None:
     assert [number for number in range(4) if store.get(extent_id(number))] == [0, 2, 3]
 
 
+def test_a_look_at_what_there_is_is_no_use_of_it() -> None:
+    extents = [extent_of(piece()) for _ in range(3)]
+    alone = MemoryStore(LARGE, 1)
+    alone.put(extent_id(0), extents[0])
+    store = MemoryStore(int(alone.used_bytes * 2.5), 1)
+    for number, extent in enumerate(extents[:2]):
+        store.put(extent_id(number), extent)
+    assert store.ids() == [extent_id(0), extent_id(1)]
+    assert store.peek(extent_id(0)) is extents[0]
+    store.put(extent_id(2), extents[2])
+    assert store.ids() == [extent_id(1), extent_id(2)]
+
+
 def test_replacing_an_extent_makes_it_the_most_recent() -> None:
     extents = [extent_of(piece()) for _ in range(4)]
     alone = MemoryStore(LARGE, 1)
