@@ -78,13 +78,15 @@ def _slow(one: Address, now: Snapshot) -> Finding:
     others = [o.latency_ms for o in now.addresses if o is not one and o.latency_ms is not None]
     than = f"; the others answer in {span(median(others))}" if others else ""
     took = f" ({span(one.latency_ms)}{than})" if one.latency_ms is not None else ""
+    is_known = one.slowness >= TIMES_AS_SLOW
+    times = f"at least {one.slowness:.1f} times as long as usual" if is_known else "longer than others"
     gets = ", and gets no work for a while" if one.state != _CLOSED else ""
     return Finding(
         "upstream_slow",
         55,
         is_critical=False,
         subject=one.url,
-        text=f"{one.url} takes {max(one.slowness, 1.0):.1f} times as long as usual{took}{gets}",
+        text=f"{one.url} takes {times}{took}{gets}",
         advice="look at the load of that Thanos Query, and at the stores that only it asks",
         anchor="addresses",
     )

@@ -17,7 +17,6 @@ PATIENCE_MS = {
     "queue_stuck": _AT_ONCE_MS,
     "query_of_death": _AT_ONCE_MS,
     "store_lost": _AT_ONCE_MS,
-    "upstream_slow": _AT_ONCE_MS,
     "upstream_dead": _AT_ONCE_MS,
     "clock_skew": _AT_ONCE_MS,
     "bad_reload": _AT_ONCE_MS,

@@ -5,9 +5,9 @@ Nothing here decides who is asked; `balancer` and `plan.breaker` do, by what the
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from email.utils import parsedate_to_datetime
-from statistics import median_low
 
 from proxy.errors import QueryError, QueryTimeoutError, UpstreamRefusedError, UpstreamUnreachableError
 
@@ -16,10 +16,12 @@ NOT_READY = "not_ready"
 _NEW_TIME = 0.2
 """The weight of the newest time against all that came before."""
 _FORGOTTEN_MS = 60_000
+_TINY = 1e-9
 _ERROR_LASTS_MS = 30_000
 _LONGEST_TEXT = 300
-_COMPARED = 3
-"""Answers: of so many two tell, so that one that was late says nothing of its address."""
+_NEW_RATIO = 0.3
+_MOST_RATIO = math.log(8)
+"""No answer says more than this: only three late ones in a row make an address three times as slow."""
 _COMPARED_MS = 30_000
 _REMEMBERED_DATES = 8
 _RESOLUTION_MS = 1000
@@ -62,7 +64,7 @@ class Signs:
     """Of one address."""
 
     __slots__ = (
-        "_error_ms", "_latency_ms", "_ratios", "_timed_ms",
+        "_error_ms", "_judged_ms", "_latency_ms", "_slow_log", "_timed_ms",
         "failures", "last_error", "last_reason", "skew",
     )  # fmt: skip
 
@@ -74,7 +76,8 @@ class Signs:
         self._error_ms = 0
         self._latency_ms: float | None = None
         self._timed_ms = 0
-        self._ratios: deque[tuple[int, float]] = deque(maxlen=_COMPARED)
+        self._slow_log = 0.0
+        self._judged_ms = 0
 
     def took(self, took_ms: float, now_ms: int) -> None:
         """A question was answered well."""
@@ -89,12 +92,14 @@ class Signs:
 
     def judged(self, ratio: float, now_ms: int) -> None:
         """An answer took `ratio` times as long as such questions do."""
-        self._ratios.append((now_ms, ratio))
+        before = math.log(self.slowness(now_ms))
+        newest = max(-_MOST_RATIO, min(math.log(max(ratio, _TINY)), _MOST_RATIO))
+        self._slow_log = before + (newest - before) * _NEW_RATIO
+        self._judged_ms = now_ms
 
     def slowness(self, now_ms: int) -> float:
-        """Of late; unlike `Candidate.slowness` it does not fade. 1 where too little is known."""
-        ratios = [ratio for at_ms, ratio in self._ratios if now_ms - at_ms < _COMPARED_MS]
-        return median_low(ratios) if len(ratios) > 1 else 1.0
+        """At least, of late. Unlike `Candidate.slowness` it does not fade, it is forgotten."""
+        return math.exp(self._slow_log) if now_ms - self._judged_ms < _COMPARED_MS else 1.0
 
     def failed(self, reason: str, text: str, now_ms: int) -> None:
         """A question was not answered well. Not being ready is told often: it hides no error."""

@@ -49,14 +49,15 @@ async def test_addresses_are_as_the_pool_knows_them(sources: Sources) -> None:
     ill, well = sources.pool.candidates
     for _ in range(2):
         sources.pool.fail(ill, True, UpstreamRefusedError("nobody listens"))
-    for _ in range(2):
+    for _ in range(20):
         sources.pool.succeed(well, 4.0, 80.0)
     turn = sources.pool.begin(well)
     first, second = Collector(sources).collect(NOW_MS)["addresses"]
     turn.close()
     assert (first.url, first.state, first.failures) == ("http://a.test", "open", 2)
     assert (first.last_reason, first.last_error) == ("refused", "nobody listens")
-    assert (second.state, second.in_flight, second.latency_ms, second.slowness) == ("closed", 1, 80, 4)
+    assert (second.state, second.in_flight, second.latency_ms) == ("closed", 1, 80)
+    assert second.slowness == pytest.approx(4, rel=0.01)
 
 
 async def test_the_queue_is_told_by_tenant(sources: Sources) -> None:

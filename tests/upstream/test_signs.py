@@ -75,22 +75,32 @@ def test_latency_follows_what_was_measured_and_is_forgotten() -> None:
     assert signs.latency_ms(100_000) is None
 
 
-def test_one_late_answer_makes_no_address_slow() -> None:
+def slowness(*ratios: float) -> float:
     signs = Signs()
-    signs.judged(50, 0)
-    assert signs.slowness(0) == 1
-    signs.judged(1, 0)
-    signs.judged(50, 1)
-    assert signs.slowness(1) == 50
-    signs.judged(1, 2)
-    assert signs.slowness(2) == 1
+    for at_ms, ratio in enumerate(ratios):
+        signs.judged(ratio, at_ms)
+    return signs.slowness(len(ratios))
+
+
+def test_only_three_late_answers_in_a_row_make_an_address_three_times_as_slow() -> None:
+    assert slowness() == 1
+    assert slowness(1, 1, 10_000) < 2
+    assert slowness(1, 1, 50, 50) < 3
+    assert 3 < slowness(1, 1, 50, 50, 50) < 8
+    assert 3 < slowness(*[4.0] * 5) < 4
+    assert slowness(*[2.9] * 100) < 3
+
+
+def test_two_answers_in_time_make_it_well() -> None:
+    assert slowness(*[50.0] * 3, 1, 1) < 3
+    assert slowness(*[0.0] * 100) > 0.1
 
 
 def test_slowness_is_forgotten() -> None:
     signs = Signs()
-    signs.judged(9, 0)
-    signs.judged(9, 1)
-    assert signs.slowness(29_000) == 9
+    for _ in range(5):
+        signs.judged(9, 0)
+    assert signs.slowness(29_000) > 5
     assert signs.slowness(31_000) == 1
 
 
