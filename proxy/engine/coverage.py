@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxy.model.query import RangeQuery
     from proxy.plan.holes import StoreWatch
 
-_AT_ONCE = 2_000
+_AT_ONCE = 5_000
 """Extents that are looked at before others have a turn."""
 _SHOWN = frozenset(
     (
@@ -70,13 +70,11 @@ class CoverageView:
     async def _held(self, wanted: Wanted, expr: str) -> dict[RangeKeyFields, list[Kept[AnyPiece]]]:
         known: dict[bytes, RangeKeyFields | None] = {}
         held: dict[RangeKeyFields, list[Kept[AnyPiece]]] = {}
-        for number, extent_id in enumerate(self.store.ids(), 1):
-            extent = self.store.peek(extent_id)
-            if extent is not None:
-                if extent.full_key not in known:
-                    known[extent.full_key] = self._fitting(wanted, expr, extent.full_key)
-                if fields := known[extent.full_key]:
-                    held.setdefault(fields, []).extend(extent.kept)
+        for number, extent in enumerate(self.store.extents(), 1):
+            if extent.full_key not in known:
+                known[extent.full_key] = self._fitting(wanted, expr, extent.full_key)
+            if fields := known[extent.full_key]:
+                held.setdefault(fields, []).extend(extent.kept)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return held

@@ -175,8 +175,8 @@ class ExtentStore(Protocol):
         """The same, without counting that as a use."""
         ...
 
-    def ids(self) -> list[ExtentId]:
-        """Where there is an extent in memory at present."""
+    def extents(self) -> list[Extent[AnyPiece]]:
+        """All that are in memory at present, without counting that as a use."""
         ...
 
     def put(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bool:

@@ -109,7 +109,8 @@ def _inside(
 
 
 def _state(kept: Kept[AnyPiece], watch: StoreWatch, now_ms: int) -> str:
-    if serving(kept, watch, now_ms).why_not in {"expired", "lost"}:
+    _, why_not = serving(kept, watch, now_ms)
+    if why_not in {"expired", "lost"}:
         return "expired"
     trust = watch.trust(kept.began_ms, kept.ended_ms, kept.reads)
     return "serves" if trust is Trust.CONFIRMED else trust.name.lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from proxy.plan.holes import Trust
 
@@ -11,23 +11,22 @@ if TYPE_CHECKING:
     from proxy.plan.holes import StoreWatch
 
 
-class Serving(NamedTuple):
-    """until_ms: on the monotonic clock; 0 when it may not. why_not: in one word, as metrics say it."""
+Serving = tuple[int, str]
+"""Until when (monotonic) a piece may serve, 0 when it may not; and in one word why not, as metrics do.
 
-    until_ms: int
-    why_not: str = ""
+A plain tuple: this is made for every piece of every lookup.
+"""
 
-
-_EXPIRED = Serving(0, "expired")
+_EXPIRED: Serving = (0, "expired")
 
 
 def serving(kept: Kept[AnyPiece], watch: StoreWatch, now_ms: int) -> Serving:
-    """Until when (monotonic) a piece may serve, or why it may not."""
+    """What may be done with a piece at a moment of the monotonic clock."""
     if now_ms >= kept.expires_ms:
         return _EXPIRED
     trust = watch.trust(kept.began_ms, kept.ended_ms, kept.reads)
     if trust is Trust.CONFIRMED:
-        return Serving(kept.expires_ms)
+        return kept.expires_ms, ""
     if trust is Trust.LOST or now_ms >= kept.pending_until_ms:
-        return Serving(0, trust.name.lower())
-    return Serving(min(kept.pending_until_ms, kept.expires_ms))
+        return 0, trust.name.lower()
+    return min(kept.pending_until_ms, kept.expires_ms), ""

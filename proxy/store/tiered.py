@@ -31,7 +31,7 @@ class TieredStore:
         self._behind = behind
         self.get = memory.get
         self.peek = memory.peek
-        self.ids = memory.ids
+        self.extents = memory.extents
         self.remove_where = memory.remove_where
         self.load = behind.load
 

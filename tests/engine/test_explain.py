@@ -15,7 +15,7 @@ from proxy.plan.cache_key import answer_key
 from proxy.plan.explain import KeepFact, Refusal, Traits, Window
 from proxy.plan.limits import Limits, LimitsTable
 from proxy.plan.range_plan import SplitPolicy
-from proxy.telemetry.metrics import REGISTRY
+from proxy.telemetry.book import REGISTRY
 from tests.engine.cached import (
     DAY_MS,
     HOUR_MS,
@@ -100,11 +100,21 @@ async def test_explaining_leaves_no_trace() -> None:
     await one.ask(range_of(OLD.sliced(30, 50)))
     one.cached.clock.advance(KEEP.short_life_ms)
     put_in_memo(one, OLD.sliced(0, 20), NOW_MS)
-    before = metrics(), one.cached.store.ids(), list(one.memo._answers), len(one.cached.upstream.asked)
+    before = (
+        metrics(),
+        list(one.cached.store._extents),
+        list(one.memo._answers),
+        len(one.cached.upstream.asked),
+    )
     for grid in (OLD, OLD.sliced(0, 20), NEW):
         one.explain(range_of(grid))
     one.explain_instant({"query": "a", "time": "5"})
-    after = metrics(), one.cached.store.ids(), list(one.memo._answers), len(one.cached.upstream.asked)
+    after = (
+        metrics(),
+        list(one.cached.store._extents),
+        list(one.memo._answers),
+        len(one.cached.upstream.asked),
+    )
     assert after == before
 
 

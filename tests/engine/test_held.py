@@ -156,7 +156,7 @@ async def test_a_plan_without_a_key_holds_nothing() -> None:
 async def test_looking_is_no_use_of_an_extent() -> None:
     cached = Cached()
     await cached.run(OLD)
-    order = cached.store.ids()
+    order = list(cached.store._extents)
     seen: list[Seen] = view(cached).of(cached.plan(OLD.sliced(0, 5)), is_refresh=False)[0]
     assert seen
-    assert cached.store.ids() == order
+    assert list(cached.store._extents) == order

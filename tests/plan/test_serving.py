@@ -9,7 +9,7 @@ import pytest
 from proxy.model.extent import Kept
 from proxy.model.grid import Grid
 from proxy.plan.holes import Store, StoreWatch
-from proxy.plan.serving import Serving, serving
+from proxy.plan.serving import serving
 from tests.pieces import piece_of
 
 if TYPE_CHECKING:
@@ -44,18 +44,18 @@ BACK = watch_after((0, True), (120, False), (140, True))
 @pytest.mark.parametrize(
     ("watch", "now_ms", "expected"),
     [
-        (CONFIRMED, 150, Serving(1_000)),
-        (CONFIRMED, 999, Serving(1_000)),
-        (CONFIRMED, 1_000, Serving(0, "expired")),
-        (PENDING, 150, Serving(200)),
-        (PENDING, 200, Serving(0, "pending")),
-        (AWAY, 150, Serving(200)),
-        (AWAY, 200, Serving(0, "in_doubt")),
-        (AWAY, 1_000, Serving(0, "expired")),
-        (BACK, 150, Serving(0, "lost")),
+        (CONFIRMED, 150, (1_000, "")),
+        (CONFIRMED, 999, (1_000, "")),
+        (CONFIRMED, 1_000, (0, "expired")),
+        (PENDING, 150, (200, "")),
+        (PENDING, 200, (0, "pending")),
+        (AWAY, 150, (200, "")),
+        (AWAY, 200, (0, "in_doubt")),
+        (AWAY, 1_000, (0, "expired")),
+        (BACK, 150, (0, "lost")),
     ],
 )
 def test_a_piece_serves_by_its_life_and_by_what_is_known_of_the_stores(
-    watch: StoreWatch, now_ms: int, expected: Serving
+    watch: StoreWatch, now_ms: int, expected: tuple[int, str]
 ) -> None:
     assert serving(KEPT, watch, now_ms) == expected

@@ -88,10 +88,10 @@ def test_a_look_at_what_there_is_is_no_use_of_it() -> None:
     store = MemoryStore(int(alone.used_bytes * 2.5), 1)
     for number, extent in enumerate(extents[:2]):
         store.put(extent_id(number), extent)
-    assert store.ids() == [extent_id(0), extent_id(1)]
+    assert store.extents() == extents[:2]
     assert store.peek(extent_id(0)) is extents[0]
     store.put(extent_id(2), extents[2])
-    assert store.ids() == [extent_id(1), extent_id(2)]
+    assert store.extents() == extents[1:]
 
 
 def test_replacing_an_extent_makes_it_the_most_recent() -> None:

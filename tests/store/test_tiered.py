@@ -48,7 +48,7 @@ def test_looking_is_no_use() -> None:
         store.peek(extent_id(0))
     assert store.get(extent_id(0)) is None
     assert store.get(extent_id(7)) is EXTENT
-    assert store.ids() == memory.ids() != []
+    assert store.extents() == memory.extents() != []
 
 
 def test_lists_are_shared_and_extents_removed_through_it() -> None:
