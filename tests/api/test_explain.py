@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from proxy.store.memory import MemoryStore
-from proxy.telemetry.book import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from tests.clients import DAY_MS, QUERY, Answer, Proxy, running
 
 if TYPE_CHECKING:

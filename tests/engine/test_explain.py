@@ -15,7 +15,7 @@ from proxy.plan.cache_key import answer_key
 from proxy.plan.explain import KeepFact, Refusal, Traits, Window
 from proxy.plan.limits import Limits, LimitsTable
 from proxy.plan.range_plan import SplitPolicy
-from proxy.telemetry.book import REGISTRY
+from proxy.telemetry.registry import REGISTRY
 from tests.engine.cached import (
     DAY_MS,
     HOUR_MS,
