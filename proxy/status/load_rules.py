@@ -58,9 +58,9 @@ def queue(now: Snapshot) -> Iterator[Finding]:
 
 
 def _hot(now: Snapshot) -> TenantLoad | None:
-    """The tenant that has most of what runs and waits, when somebody waits."""
+    """The tenant that has most of what runs and waits, when somebody waits; never the only one."""
     queue = now.queue
-    if not (queue.waiting or queue.refused_per_s >= _REFUSALS_PER_S) or not queue.tenants:
+    if not (queue.waiting or queue.refused_per_s >= _REFUSALS_PER_S) or len(queue.tenants) < 2:  # noqa: PLR2004
         return None
     top = max(queue.tenants, key=lambda one: one.running + one.waiting)
     has = top.running + top.waiting

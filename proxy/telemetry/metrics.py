@@ -217,7 +217,6 @@ TENANT_REQUESTS = Counter(
     ["tenant", "code"],
     registry=REGISTRY,
 )
-BLOCKED = Counter("thanoxy_blocked_queries_total", "Queries refused by a rule.", registry=REGISTRY)
 TIER_GETS = Counter(
     "thanoxy_tier_gets_total",
     "Values asked of a cache tier: hit, miss, failed, skipped while it is left alone.",

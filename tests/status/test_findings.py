@@ -28,7 +28,7 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "dns_failing": {"addresses": (address("a"),), "unfound_names": ("q",)},
     "store_lost": {"stores": (LOST,)},
     "stores_unseen": {"stores_age_ms": 60_000},
-    "hot_tenant": {"queue": Queue(8, 8, 9, tenants=(TenantLoad("a", 8, 9),))},
+    "hot_tenant": {"queue": Queue(8, 8, 9, tenants=(TenantLoad("a", 8, 8), TenantLoad("b", 0, 1)))},
     "queue_long": {"queue": Queue(8, 8, 9, tenants=(TenantLoad("a", 4, 4), TenantLoad("b", 4, 5)))},
     "queue_stuck": {"queue": Queue(2, 2, 1, stuck_ms=99_000)},
     "no_memory": {"memory": MemoryInFlight(9, 9, 1, 9)},

@@ -42,8 +42,14 @@ def test_nobody_is_hot_where_nobody_waits_or_all_have_as_much() -> None:
     assert faults(queue, queue=Queue(8, 8, 0, tenants=busy)) == []
     even = (TenantLoad("a", 4, 2, 0.5), TenantLoad("b", 4, 2, 0.5))
     assert faults(queue, queue=Queue(8, 8, 4, tenants=even)) == []
-    few = (TenantLoad("a", 1, 1, 1.0),)
+    few = (TenantLoad("a", 1, 1, 1.0), TenantLoad("b", 0, 0, 0.1))
     assert faults(queue, queue=Queue(1, 1, 1, tenants=few)) == []
+
+
+def test_the_only_tenant_is_not_hot_but_its_queue_may_be_long() -> None:
+    alone = (TenantLoad("a", 8, 9, 1.0),)
+    assert faults(queue, queue=Queue(8, 8, 9, tenants=alone)) == ["queue_long"]
+    assert faults(queue, queue=Queue(8, 8, 8, tenants=alone)) == []
 
 
 def test_more_that_wait_than_run_or_are_refused_make_a_long_queue() -> None:
