@@ -30,7 +30,8 @@ _SLOW_MS = 5_000.0
 def queue(now: Snapshot) -> Iterator[Finding]:
     """Turns at the upstream: who has most of them, whether they come at all, whether they suffice."""
     queue = now.queue
-    if queue.waiting and queue.stuck_ms >= _LONGEST_STUCK_MS:
+    is_full = queue.running >= queue.most
+    if queue.waiting and is_full and queue.stuck_ms >= _LONGEST_STUCK_MS:
         yield Finding(
             "queue_stuck",
             80,
@@ -79,7 +80,7 @@ def _hot_tenant(hot: TenantLoad, now: Snapshot) -> Finding:
         text=f"tenant {quote(hot.tenant)} holds {hot.running} of {now.queue.most} turns while "
         f"{wait} wait; it took {percent(hot.share)} of the upstream's time in the last minute",
         advice="look at what it asks; bounds: --limits.max-concurrent-per-tenant, --limits.config-file",
-        anchor="queue",
+        anchor="tenants",
     )
 
 
@@ -128,7 +129,7 @@ def _deadly(one: FailingQuery) -> Finding:
         is_critical=one.has_killed,
         subject=quote(one.expr),
         text=f"the query {quote(one.expr)}{whose} {did}",
-        advice="look at that panel; a rule in --limits.config-file (blocked_queries) keeps it away",
+        advice="look at that panel; a rule under `blocked` in --limits.config-file keeps it away",
         anchor="failing",
     )
 
@@ -148,7 +149,7 @@ def loop(now: Snapshot) -> Iterator[Finding]:
         text=f"the event loop of process {now.pid} {text}, and used "
         f"{percent(rates.loop_busy)} of a core",
         advice="look at the processor time of this host, and what runs; more processes: --workers",
-        anchor="rates",
+        anchor="loop",
     )
 
 

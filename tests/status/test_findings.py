@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any
 
+from proxy.settings import Settings
 from proxy.status.findings import FAULTS, find, in_order
 from proxy.status.snapshot import (
     CacheState,
@@ -63,7 +66,7 @@ def test_every_fault_has_a_rule_and_every_rule_a_fault() -> None:
         assert [one.fault for one in found] == [fault]
         assert found[0].text
         assert found[0].advice
-        assert found[0].anchor in Snapshot.__dataclass_fields__ or found[0].anchor == "rates"
+        assert found[0].anchor in {*Snapshot.__dataclass_fields__, "loop", "tenants"}
 
 
 def test_what_keeps_people_from_their_answers_goes_first() -> None:
@@ -81,3 +84,11 @@ def test_a_symptom_stands_behind_its_cause_and_before_what_explains_nothing() ->
 def test_what_several_processes_found_is_told_once() -> None:
     found = find(snapshot(**TROUBLE["store_lost"]))
     assert in_order([*found, *found]) == found
+
+
+def test_advice_names_settings_that_there_are() -> None:
+    advice = " ".join(found.advice for parts in TROUBLE.values() for found in find(snapshot(**parts)))
+    named = set(re.findall(r"--([a-z][a-z.-]*[a-z])", advice))
+    flags = {field.metadata["flag"] for field in dataclasses.fields(Settings)}
+    assert "limits.config-file" in named
+    assert named - flags == set()

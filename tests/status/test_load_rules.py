@@ -18,6 +18,7 @@ def test_a_queue_that_stands_still_is_stuck() -> None:
     )
     assert faults(queue, queue=Queue(running=4, most=4, waiting=2, stuck_ms=9_999)) == []
     assert faults(queue, queue=Queue(running=4, most=4, waiting=0, stuck_ms=99_999)) == []
+    assert faults(queue, queue=Queue(running=3, most=4, waiting=2, stuck_ms=99_999)) == []
 
 
 def test_a_tenant_that_has_most_while_others_wait_is_hot() -> None:
