@@ -18,10 +18,12 @@ from proxy.api.server import JsonServer
 from proxy.demo.app import start_demo
 from proxy.engine.clock import SystemClock
 from proxy.setting_values import SettingError, host_and_port
+from proxy.telemetry.book import Book
 from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
+from proxy.wiring_status import build_pulse
 from proxy.worker import inherited_socket, is_first, is_worker, part_of, say_ready, watch_supervisor
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.api.routes import Router
     from proxy.engine.ports import Clock
     from proxy.settings import Settings
+    from proxy.status.pulse import Pulse
     from proxy.wiring import Engine
 
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  told apart, not bound to
@@ -44,6 +47,7 @@ class App:
     engine: Engine
     ready: Ready
     access: Access
+    pulse: Pulse
     parts: AsyncExitStack
 
     async def close(self) -> None:
@@ -52,12 +56,15 @@ class App:
 
 
 async def start(
-    settings: Settings, clock: Clock | None = None, listening: socket.socket | None = None
+    settings: Settings,
+    clock: Clock | None = None,
+    listening: socket.socket | None = None,
+    pulse_s: float = 1.0,
 ) -> App:
     """Build and start all parts.
 
     clock: another than the system's, for tests that move time. listening: where to accept
-    connections; None: at the address of the settings.
+    connections; None: at the address of the settings. pulse_s: how often the process looks at itself.
 
     Raises:
         SettingError: an address that cannot be used.
@@ -75,7 +82,11 @@ async def start(
         ready = Ready(ground.client, settings.ready_timeout_ms / 1000)
         engine = build_engine(settings, ground)
         engine.share()
-        runner = _runner(settings, build_router(settings, engine, ready, access), access)
+        book = Book()
+        pulse = build_pulse(engine, access.watch, book, pulse_s)
+        pulse.is_leaving = ready.leaving.is_set
+        ground.background.spawn(pulse.run())
+        runner = _runner(settings, build_router(settings, engine, ready, access, book), access)
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         listener = Listener(_server(runner), access.server_tls)
@@ -83,7 +94,7 @@ async def start(
         url = await _listen(listener, settings.http_address, listening)
         if access.certificates:
             url = url.replace("http://", "https://", 1)
-        return App(url, ", ".join(urls), engine, ready, access, parts.pop_all())
+        return App(url, ", ".join(urls), engine, ready, access, pulse, parts.pop_all())
     raise AssertionError("unreachable")
 
 

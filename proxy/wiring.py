@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proxy.plan.holes import StoreWatch
     from proxy.plan.purge import Purge
     from proxy.settings import Settings
+    from proxy.telemetry.book import Book
     from proxy.upstream.client import ThanosClient
     from proxy.wiring_access import Access
     from proxy.wiring_reads import Ground
@@ -168,7 +169,9 @@ def vary_names(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
 
 
-def build_router(settings: Settings, engine: Engine, ready: Ready, access: Access) -> Router:
+def build_router(
+    settings: Settings, engine: Engine, ready: Ready, access: Access, book: Book
+) -> Router:
     """The table of routes."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
     callers = Callers(access.tenants, vary_names(settings), settings.query_timeout_ms / 1000)
@@ -206,7 +209,7 @@ def build_router(settings: Settings, engine: Engine, ready: Ready, access: Acces
     }
     slower_than_s = settings.log_queries_longer_than_ms / 1000
     fallback = route("passthrough", "", passthrough)
-    return Router(routes, fallback, respond, slower_than_s, access.auth)
+    return Router(routes, fallback, respond, slower_than_s, access.auth, book)
 
 
 def _kept_whole(

@@ -206,6 +206,7 @@ class QueryRun:
     """A request that runs, or that has run (`took_ms` is its age or its length).
 
     handler: the endpoint ("query_range", "query", "labels", …). stages: milliseconds by stage.
+    upstream_ms: all questions to the upstream together.
     result: what the cache held ("hit", "partial", "miss", "bypass", "stale", ""). id: for cancelling.
     """
 
@@ -227,6 +228,7 @@ class QueryRun:
     steps: int = 0
     steps_held: int = 0
     upstream_bytes: int = 0
+    upstream_ms: float = 0.0
     sent_bytes: int = 0
     stages: dict[str, float] = field(default_factory=dict)
     splits: tuple[SplitRun, ...] = ()

@@ -6,7 +6,7 @@ request pays for them.
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from proxy.telemetry.registry import REGISTRY
 
@@ -100,5 +100,16 @@ REFUSED_QUERIES = Counter(
     "thanoxy_refused_queries_total",
     "Requests refused by a limit, by the limit's name.",
     ["reason"],
+    registry=REGISTRY,
+)
+LOOP_LAG = Histogram(
+    "thanoxy_event_loop_lag_seconds",
+    "How late the event loop was, ten times a second.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
+    registry=REGISTRY,
+)
+LOOP_BUSY = Counter(
+    "thanoxy_event_loop_busy_seconds_total",
+    "Processor time of the event loop's thread: as long as time itself, and no more can be done.",
     registry=REGISTRY,
 )

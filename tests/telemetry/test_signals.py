@@ -22,5 +22,5 @@ def test_what_processes_share_among_them_is_added_up() -> None:
 
 def test_counters_end_in_total() -> None:
     counters = [one for one in vars(signals).values() if isinstance(one, Counter)]
-    assert len(counters) == 3
+    assert len(counters) == 4
     assert all(one._name.startswith("thanoxy_") for one in counters)

@@ -1,0 +1,84 @@
+"""Where workers leave word of themselves for each other: one small file each, in their own folder.
+
+The folder belongs to their supervisor, and nobody else may look into it. A file is written anew once a
+second, in one move; of a worker that has died it is soon too old to count.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from proxy.status.snapshot_json import read_snapshot
+from proxy.telemetry.log import LOG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.status.snapshot import Snapshot
+
+_OLD_MS = 5_000
+_ID = re.compile(r"(\d{1,10})-\d{1,15}")
+_MOST_CANCELS = 100
+
+
+class Board:
+    """folder: of all workers."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._own = self._folder / f"status-{os.getpid()}.json"
+        self._has_failed = False
+
+    def leave_word(self, snapshot: Snapshot) -> None:
+        """Say how this worker is; a full disk costs the others the news, and nothing else."""
+        new = self._own.with_suffix(".new")
+        try:
+            new.write_bytes(orjson.dumps(snapshot))
+            new.replace(self._own)
+            self._has_failed = False
+        except OSError as error:
+            if not self._has_failed:
+                LOG.warning("other workers cannot be told", extra={"err": str(error)})
+            self._has_failed = True
+
+    def leave(self) -> None:
+        """There is nothing more to say."""
+        self._own.unlink(missing_ok=True)
+
+    def others(self, now_ms: int) -> list[Snapshot]:
+        """What the other workers have said within the last seconds."""
+        found = [read_snapshot(text) for text in self._texts()]
+        return [one for one in found if one is not None and now_ms - one.at_ms < _OLD_MS]
+
+    def _texts(self) -> Iterator[bytes]:
+        for path in sorted(self._folder.glob("status-*.json")):
+            if path == self._own:
+                continue
+            try:
+                yield path.read_bytes()
+            except OSError:
+                continue
+
+    def ask_to_cancel(self, run_id: str) -> bool:
+        """Ask the worker whose request this is to end it; False when there is no such worker."""
+        found = _ID.fullmatch(run_id)
+        if found is None or not (self._folder / f"status-{found[1]}.json").exists():
+            return False
+        try:
+            (self._folder / f"cancel-{run_id}").touch()
+        except OSError:
+            return False
+        return True
+
+    def take_cancels(self) -> list[str]:
+        """The ids of this worker's requests that others want to end."""
+        wanted = []
+        for path in list(self._folder.glob(f"cancel-{os.getpid()}-*"))[:_MOST_CANCELS]:
+            path.unlink(missing_ok=True)
+            wanted.append(path.name.removeprefix("cancel-"))
+        return wanted
