@@ -96,7 +96,7 @@ async def test_both_answer_and_their_metrics_are_added_up(upstream: FakeUpstream
         for _ in range(30):
             assert await found.status() == 200
         async with asyncio.timeout(5):  # the other's plain counts come once a second
-            while await found.count("healthy") - before < 30:
+            while await found.count("healthy") - before < 30:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         assert await found.count("healthy") - before == 30
 
