@@ -38,11 +38,11 @@ demo: $(VENV)/.test ## the proxy in front of a real Thanos with a few days of sa
 # ── judge it ────────────────────────────────────────────────────────────────────────────────
 
 test: $(VENV)/.test ## all tests, against a real Thanos (built once, then kept in the cache folder)
-	$(PY) scripts/real_servers.py thanos prometheus memcached redis helm
+	$(PY) scripts/real_servers.py thanos prometheus memcached redis chromium helm
 	$(PY) -m pytest --cases=$(CASES) $(if $(SEED),--seed=$(SEED)) $(ARGS)
 
 unit: $(VENV)/.test ## the tests that need no Thanos and no Prometheus
-	$(PY) scripts/real_servers.py memcached redis helm
+	$(PY) scripts/real_servers.py memcached redis chromium helm
 	$(PY) -m pytest -m "not thanos" $(ARGS)
 
 check: $(VENV)/.check ## format, lint, types, layers, generated code; says all that is wrong
@@ -81,7 +81,7 @@ reliability: $(VENV)/.test ## what clients see while upstreams fail: some ten mi
 	$(PY) -m tests.reliability.table $(ARGS)
 
 coverage: $(VENV)/.test ## all tests, with the lines and branches that none of them reached
-	$(PY) scripts/real_servers.py thanos prometheus memcached redis helm
+	$(PY) scripts/real_servers.py thanos prometheus memcached redis chromium helm
 	$(PY) -m coverage run -m pytest $(ARGS)
 	$(PY) -m coverage report
 

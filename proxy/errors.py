@@ -126,5 +126,20 @@ class AdminDisabledError(QueryError):
     status = 503
 
 
+class ForeignRequestError(QueryError):
+    """A request that changes something, sent by another site's page."""
+
+    error_type = "bad_data"
+    status = 403
+
+
+class TooManyListenersError(QueryError):
+    """As many watch the status page as may."""
+
+    error_type = "unavailable"
+    status = 503
+    retry_after_s = _SOON_S
+
+
 class NotSplittableError(Exception):
     """Not for clients: what came back cannot be joined exactly, ask for the whole instead."""

@@ -1,8 +1,8 @@
 """Builds or installs the real servers that the tests, `make demo` and the benchmarks talk to.
 
 Most come by name from the Go module proxy, are built once and kept in the user's cache folder (XDG), so
-that a fresh clone finds them there; the cache servers are Debian's. Nothing but the standard library is
-needed.
+that a fresh clone finds them there; the cache servers and the browser are Debian's. Nothing but the
+standard library is needed.
 
     python scripts/real_servers.py thanos prometheus memcached redis
 """
@@ -73,8 +73,8 @@ SERVERS = {
 }
 
 
-DEBIAN = {"memcached": "memcached", "redis": "redis-server"}
-"""Servers that come as Debian's packages; a package's command has its name."""
+DEBIAN = {"memcached": "memcached", "redis": "redis-server", "chromium": "chromium"}
+"""What comes as Debian's packages, servers and a browser; a package's command has its name."""
 
 
 def cache_home() -> Path:

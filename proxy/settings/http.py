@@ -44,7 +44,7 @@ class HttpSettings:
     )
     admin_api: bool = setting(
         "web.enable-admin-api", "false", boolean,
-        "allow purging the cache over HTTP, and show what is kept for others",
+        "purge the cache and cancel queries over HTTP, and show what is kept for others",
     )  # fmt: skip
     disable_cors: bool = setting(
         "web.disable-cors", "false", boolean, "leave out the Access-Control-Allow headers"
@@ -80,3 +80,10 @@ class HttpSettings:
     max_clients: int = setting(
         "http.max-connections", "10000", positive, "clients that are connected at once"
     )
+    status_page: bool = setting(
+        "status.page", "true", boolean, "the status page at /; without it / is passed on as well"
+    )
+    status_max_listeners: int = setting(
+        "status.max-listeners", "32", positive,
+        "browsers that watch the status page live at once, in each process",
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""`/`, `/status.json`, and the button that cancels a query."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+from yarl import URL
+
+from proxy.api.forms import read_form
+from proxy.errors import AdminDisabledError, BadDataError, ForeignRequestError
+from proxy.model.query import first_value
+from proxy.status.page import whole_page
+from proxy.telemetry.log import LOG
+
+if TYPE_CHECKING:
+    from proxy.api.respond import ResponsePolicy
+    from proxy.status.snapshot import Snapshot
+
+TakeSnapshot = Callable[[], "Snapshot"]
+
+_MOST_FORM_BYTES = 1 << 16
+_BACK = "../../../../#queries"
+"""From the path of the button to the page, below whatever prefix both are."""
+
+GUARDED = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Other sites are told nothing. `no-referrer` would hide the button's origin from this server, too.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageEndpoint:
+    """The page as it is at this moment."""
+
+    snapshot: TakeSnapshot
+    is_admin: bool
+
+    async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
+        headers = {**GUARDED, "Content-Type": "text/html; charset=utf-8"}
+        response = web.Response(body=whole_page(self.snapshot(), self.is_admin), headers=headers)
+        response.enable_compression()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class JsonEndpoint:
+    """The same for programs."""
+
+    snapshot: TakeSnapshot
+
+    async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
+        headers = {**GUARDED, "Content-Type": "application/json"}
+        response = web.Response(body=snapshot_json(self.snapshot()), headers=headers)
+        response.enable_compression()
+        return response
+
+
+def snapshot_json(snapshot: Snapshot) -> bytes:
+    """Headers of requests may hold bytes that are no text: those are replaced."""
+    try:
+        return orjson.dumps(snapshot)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_valid(dataclasses.asdict(snapshot)))
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class CancelEndpoint:
+    """`POST /api/v1/admin/thanoxy/cancel` with `id`. Off unless enabled, and not for other sites."""
+
+    cancel: Callable[[str], bool]
+    is_admin: bool
+    policy: ResponsePolicy
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not self.is_admin:
+            raise AdminDisabledError("admin APIs are disabled; see --web.enable-admin-api")
+        check_is_own(request)
+        read = await read_form(request, _MOST_FORM_BYTES)
+        key = first_value(read.form or (), "id")
+        if not key:
+            raise BadDataError("give the id of a running query as id=… in a urlencoded form")
+        was_running = self.cancel(key)
+        LOG.info("query cancelled by hand", extra={"id": key, "was_running": was_running})
+        if "text/html" in request.headers.get("Accept", ""):
+            return web.Response(status=303, headers={"Location": _BACK, "Cache-Control": "no-store"})
+        body = orjson.dumps({"status": "success", "data": {"cancelled": was_running}})
+        return web.Response(body=body, headers=self.policy.headers())
+
+
+def check_is_own(request: web.BaseRequest) -> None:
+    """A page of another site must not press buttons with this browser's credentials.
+
+    Browsers say where a request comes from; who says nothing (curl) has no credentials to abuse.
+
+    Raises:
+        ForeignRequestError: the request comes from another site's page.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        is_own = site in {"same-origin", "none"}
+    else:
+        is_own = _is_here(request.headers.get("Origin"), request.headers.get("Host", ""))
+    if not is_own:
+        raise ForeignRequestError("this request comes from another site's page and is refused")
+
+
+def _is_here(origin: str | None, host: str) -> bool:
+    if origin is None:
+        return True
+    try:
+        return URL(origin).authority.lower() == host.lower()
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""The routes of the status page. All others are still Thanos's, `/status` and `/graph` too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.api.routes import Route, route
+from proxy.status.endpoints import CancelEndpoint, JsonEndpoint, PageEndpoint, TakeSnapshot
+from proxy.status.events import EventsEndpoint
+from proxy.status.ui_files import ui_files
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from proxy.api.respond import ResponsePolicy
+
+CANCEL_PATH = "/api/v1/admin/thanoxy/cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSource:
+    """What the page shows and does: for all workers together.
+
+    cancel: ends a running query by its id; whether it was running. leaving: set when the server leaves.
+    """
+
+    snapshot: TakeSnapshot
+    cancel: Callable[[str], bool]
+    leaving: asyncio.Event
+
+
+def status_routes(
+    source: StatusSource, policy: ResponsePolicy, is_admin: bool, most_listeners: int
+) -> dict[str, Route]:
+    """By path, for `Router`."""
+    page = PageEndpoint(source.snapshot, is_admin)
+    events = EventsEndpoint(source.snapshot, is_admin, source.leaving, most_listeners)
+    own = {
+        f"/status/{name}": route("status_file", "GET HEAD", file) for name, file in ui_files().items()
+    }
+    return {
+        "/": route("status", "GET HEAD", page),
+        "/status.json": route("status_json", "GET HEAD", JsonEndpoint(source.snapshot)),
+        "/status/events": route("status_events", "GET", events),
+        CANCEL_PATH: route("cancel", "POST", CancelEndpoint(source.cancel, is_admin, policy)),
+        **own,
+    }
