@@ -18,7 +18,7 @@ from proxy.api.server_timing import SERVER_TIMING, server_timing
 from proxy.api.slow_log import log_slow_query
 from proxy.api.tenants import TenantNames
 from proxy.errors import CanceledError, QueryError
-from proxy.telemetry.book import Book
+from proxy.telemetry.book import OWN, Book
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Router:
         finally:
             tenant = self._tenants.of(request[TENANT]) if TENANT in request else None
             self._book.close(record, code, tenant)
-            if self._slower_than_s and record.took_s > self._slower_than_s:
+            is_slow = self._slower_than_s and record.took_s > self._slower_than_s
+            if is_slow and record.handler not in OWN:
                 log_slow_query(request, record)
 
     def _find(self, request: web.BaseRequest) -> Route:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from proxy.status.snapshot import Address, Snapshot, StoreState, TierState
 
 _MOST_ROWS = 100
+_MOST_NAMES = 10
 _MUCH_SKEW_MS = 1000
+_OLD_MS = 120_000
 _ADDRESS_STATES = {
     "closed": ("working", "good"),
     "half_open": ("on trial", "warned"),
@@ -20,9 +22,10 @@ _ADDRESS_STATES = {
 }
 
 
-def upstreams(snapshot: Snapshot) -> Markup:
+def addresses(snapshot: Snapshot) -> Markup:
     if not snapshot.addresses:
-        return note("No address of the upstream is known: look at --query-frontend.downstream-url.")
+        none = note("No address of the upstream is known: look at --query-frontend.downstream-url.")
+        return join(none, _unfound(snapshot))
     columns = (
         Column("Address"),
         Column("State"),
@@ -35,9 +38,21 @@ def upstreams(snapshot: Snapshot) -> Markup:
     )
     rows = [_address(address) for address in snapshot.addresses[:_MOST_ROWS]]
     return join(
-        table("upstreams", "Addresses of the upstream", columns, rows),
+        table("addresses", "Addresses of the upstream", columns, rows),
+        _unfound(snapshot),
         _left(len(snapshot.addresses), "addresses"),
     )
+
+
+def _unfound(snapshot: Snapshot) -> Markup | None:
+    """Names of the upstream that DNS does not know now."""
+    names = snapshot.unfound_names[:_MOST_NAMES]
+    if not names:
+        return None
+    told = [join(", " if place else "", typed(name, 80)) for place, name in enumerate(names)]
+    more = f" and {len(snapshot.unfound_names) - len(names)} more"
+    rest = more if len(snapshot.unfound_names) > len(names) else ""
+    return tag("p", "Cannot be looked up: ", *told, rest, class_="note")
 
 
 def _address(address: Address) -> Row:
@@ -110,8 +125,17 @@ def stores(snapshot: Snapshot) -> Markup:
     )
     rows = [_store(store) for store in snapshot.stores[:_MOST_ROWS]]
     return join(
-        table("stores", "Stores of Thanos", columns, rows), _left(len(snapshot.stores), "stores")
+        table("stores", "Stores of Thanos", columns, rows),
+        _left(len(snapshot.stores), "stores"),
+        _age(snapshot.stores_age_ms),
     )
+
+
+def _age(age_ms: int | None) -> Markup | None:
+    """For how long nobody could look."""
+    if age_ms is None or age_ms < _OLD_MS:
+        return None
+    return note(f"This is what Thanos said {figures.duration(age_ms)} ago; it was not heard since.")
 
 
 def _store(store: StoreState) -> Row:

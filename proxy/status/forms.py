@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.status.html import Markup, join, tag
-from proxy.status.queries import COVERAGE, EXPLAIN, GROUP_NAMES
+from proxy.status.past import GROUP_NAMES
+from proxy.status.queries import COVERAGE, EXPLAIN
 
 if TYPE_CHECKING:
     from proxy.status.snapshot import Snapshot

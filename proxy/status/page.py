@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.status import behind, figures, forms, queries, sections
+from proxy.status import behind, figures, forms, past, queries, sections
 from proxy.status.html import Markup, clip, join, tag
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _sections(can_cancel: bool) -> tuple[Section, ...]:
         Section(
             "queries", "Queries", "Running queries", partial(queries.running, can_cancel=can_cancel)
         ),
-        Section("upstreams", "Upstream", "Upstream", behind.upstreams),
+        Section("addresses", "Upstream", "Upstream", behind.addresses),
         Section("queue", "Queue", "Queue", sections.queue, "quarter"),
         Section("memory", "Memory", "Memory in flight", sections.memory, "quarter"),
         Section("cache", "Cache", "Cache", sections.cache, "quarter"),
@@ -50,10 +50,12 @@ def _sections(can_cancel: bool) -> tuple[Section, ...]:
         Section("files", "Files", "Files", sections.files, "half"),
         Section("tiers", "Tiers", "Cache tiers", behind.tiers),
         Section("stores", "Stores", "Stores of Thanos", behind.stores),
+        Section("failing", "Failing", "Failing queries", past.failing),
     )
 
 
-ANCHORS = frozenset(section.name for section in _sections(can_cancel=False))
+ANCHORS = frozenset(section.name for section in _sections(can_cancel=False)) | {"slowest"}
+"""What findings can lead to."""
 
 
 def live_parts(snapshot: Snapshot, can_cancel: bool) -> dict[str, Markup]:
@@ -71,7 +73,7 @@ def live_parts(snapshot: Snapshot, can_cancel: bool) -> dict[str, Markup]:
     for section in shown:
         tone = "critical" if section.name in critical else "marked" if marked[section.name] else ""
         parts[section.name] = _section(section, section.show(snapshot), tone)
-    parts["lists"] = tag("div", queries.recent(snapshot), id="lists")
+    parts["lists"] = tag("div", past.recent(snapshot), id="lists")
     return parts
 
 
@@ -110,12 +112,12 @@ def _body(parts: Mapping[str, Markup], snapshot: Snapshot) -> tuple[Markup, ...]
     )
     recent = tag(
         "section",
-        tag("h2", "Slowest and costliest", id="recent-title"),
+        tag("h2", "Slowest and costliest", id="slowest-title"),
         forms.group_choice(),
         parts["lists"],
-        id="recent",
+        id="slowest",
         class_="panel whole",
-        aria_labelledby="recent-title",
+        aria_labelledby="slowest-title",
     )
     panels = [parts[section.name] for section in _sections(can_cancel=False)]
     asking = (forms.explain(snapshot), forms.coverage(snapshot))
@@ -215,8 +217,8 @@ def _contents(shown: tuple[Section, ...], marked: Counter[str], critical: set[st
         for section in shown
     ]
     more = [
-        tag("li", tag("a", title, href=f"#{name}"))
-        for name, title in (("recent", "Slowest"), ("explain", "Explain"), ("coverage", "Coverage"))
+        tag("li", tag("a", title, _badge(name, marked, critical), href=f"#{name}"))
+        for name, title in (("slowest", "Slowest"), ("explain", "Explain"), ("coverage", "Coverage"))
     ]
     return tag("nav", tag("ul", *links, *more), id="contents", aria_label="Sections")
 

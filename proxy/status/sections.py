@@ -97,6 +97,7 @@ def queue(snapshot: Snapshot) -> Markup:
         facts(
             ("waiting", figures.number(gate.waiting)),
             ("refused", f"{figures.number(gate.refused_per_s)} /s"),
+            *((("nobody let in for", figures.duration(gate.stuck_ms)),) if gate.stuck_ms else ()),
         ),
     )
 
@@ -124,8 +125,10 @@ def cache(snapshot: Snapshot) -> Markup:
         gauge(kept.held_bytes / kept.most_bytes, told),  # a full cache is no trouble by itself
         facts(
             ("extents", figures.number(kept.extents)),
+            ("looked for", f"{figures.number(kept.lookups_per_s)} /s"),
             ("removed for room", f"{figures.number(kept.evicted_per_s)} /s"),
             ("asked for again", f"{figures.number(kept.missed_evicted_per_s)} /s"),
+            ("too large for it", f"{figures.number(kept.refused_per_s)} /s"),
         ),
     )
 

@@ -28,7 +28,7 @@ _of_tenants = Count(TENANT_REQUESTS)
 _durations = Durations(REQUEST_DURATION, DURATION_BOUNDS)
 _stages = Durations(STAGE_DURATION, STAGE_BOUNDS)
 _books: WeakSet[Book] = WeakSet()
-_OWN = frozenset(("healthy", "ready", "metrics", "status"))
+OWN = frozenset(("healthy", "ready", "metrics", "status"))
 """Endpoints that say nothing of what people wait for."""
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 
@@ -88,7 +88,7 @@ class Book:
         else:
             _durations.add(record.handler, took_s)
         _count_stages(record)
-        if record.handler not in _OWN:
+        if record.handler not in OWN:
             self._count(code, took_s)
             if self.tell and (took_s > self.slow_s or record.asks or code >= _BAD_REQUEST):
                 self.tell(record)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from proxy.status.snapshot import (
     Address,
     CacheState,
+    FailingQuery,
     FileState,
     Finding,
     MemoryInFlight,
@@ -151,7 +152,7 @@ FINDINGS = (
         "http://thanos-query-2:10902",
         "http://thanos-query-2:10902 does not answer and is given no work.",
         "Look whether it runs; its last error was: connection refused.",
-        "upstreams",
+        "addresses",
         NOW_MS - 94_000,
     ),
     Finding(
@@ -260,6 +261,27 @@ def bad_day(now_ms: int = NOW_MS) -> Snapshot:
             FileState("http.config", True),
             FileState("limits", False, "line 12: 'max_qps' is no limit that is known"),
         ),
+        failing=(
+            FailingQuery(
+                'count by (__name__) ({__name__=~".+"})',
+                3,
+                "",
+                "",
+                "batch",
+                now_ms - 40_000,
+                has_killed=True,
+            ),
+            FailingQuery(
+                "sum(rate(http_requests_total[30d]))",
+                12,
+                "more than 50,000,000 samples",
+                "Edge",
+                "team-green",
+                now_ms - 7_000,
+            ),
+        ),
+        unfound_names=("dnssrv+_http._tcp.thanos-query",),
+        stores_age_ms=300_000,
         running=(RUNNING, second),
         slowest=runs,
         costliest=tuple(sorted(runs, key=lambda run: -run.upstream_bytes)),
@@ -286,6 +308,9 @@ def good_day(now_ms: int = NOW_MS) -> Snapshot:
         stores=bad.stores[:2],
         files=bad.files[:1],
         running=(),
+        failing=(),
+        unfound_names=(),
+        stores_age_ms=4_000,
     )
 
 

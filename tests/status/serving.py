@@ -93,7 +93,7 @@ async def status_server(
     source = StatusSource(server.take, server.cancel, server.leaving)
     routes = status_routes(source, policy, is_admin, most_listeners)
     events = EventsEndpoint(server.take, is_admin, server.leaving, most_listeners, interval_s)
-    routes["/status/events"] = route("status_events", "GET", events)
+    routes["/status/events"] = route("status", "GET", events)
     server.events = events
     router = Router(routes, route("passthrough", "", server.pass_on), policy, 0)
     server.connections = JsonServer(router, handler_cancellation=True, access_log=None)

@@ -8,8 +8,8 @@ import pytest
 
 from proxy.status import behind
 from proxy.status.snapshot import Address, Snapshot, StoreState, TierState
-from tests.status.reading import Document, read
 from tests.status.days import bad_day
+from tests.status.reading import Document, read
 
 EMPTY = Snapshot(1_000, 1)
 
@@ -19,7 +19,7 @@ def marks(document: Document) -> list[str]:
 
 
 def test_addresses_that_get_no_work_are_marked() -> None:
-    document = read(behind.upstreams(bad_day()))
+    document = read(behind.addresses(bad_day()))
     assert marks(document) == ["", "warned", "bad"]
     assert "■ given no work" in document.text
     assert "connection refused" in document.text
@@ -32,8 +32,8 @@ def test_addresses_that_get_no_work_are_marked() -> None:
 )
 def test_a_clock_that_is_wrong_is_told(skew_ms: int | None, told: str) -> None:
     snapshot = dataclasses.replace(EMPTY, addresses=(Address("a", "closed", 0, skew_ms=skew_ms),))
-    assert read(behind.upstreams(snapshot)).all("td")
-    assert told in read(behind.upstreams(snapshot)).texts
+    assert read(behind.addresses(snapshot)).all("td")
+    assert told in read(behind.addresses(snapshot)).texts
 
 
 def test_tiers_are_marked_by_how_much_they_are_left_alone() -> None:
@@ -44,7 +44,7 @@ def test_a_state_that_is_not_known_is_shown_as_it_is() -> None:
     snapshot = dataclasses.replace(
         EMPTY, tiers=(TierState("t", "<odd>"),), addresses=(Address("a", "<odd>", 0),)
     )
-    for show in (behind.tiers, behind.upstreams):
+    for show in (behind.tiers, behind.addresses):
         document = read(show(snapshot))
         assert " <odd>" in document.text
         assert not document.faults
@@ -63,16 +63,28 @@ def test_bounds_that_are_none_are_told_in_words() -> None:
     assert "now" in texts
 
 
-@pytest.mark.parametrize("show", [behind.upstreams, behind.tiers, behind.stores])
+@pytest.mark.parametrize("show", [behind.addresses, behind.tiers, behind.stores])
 def test_where_there_is_nothing_a_sentence_says_so(show: object) -> None:
     assert callable(show)
     document = read(show(EMPTY))
     assert [element.tag for element in document.elements] == ["p"]
 
 
+def test_names_that_cannot_be_looked_up_are_told() -> None:
+    assert "Cannot be looked up: dnssrv+_http._tcp" in read(behind.addresses(bad_day())).text
+    many = dataclasses.replace(EMPTY, unfound_names=tuple(f"<{number}>" for number in range(12)))
+    assert "<9> and 2 more" in read(behind.addresses(many)).text
+
+
+def test_stores_that_were_not_heard_of_for_long_are_old_news() -> None:
+    assert "what Thanos said 5 min ago" in read(behind.stores(bad_day())).text
+    fresh = dataclasses.replace(bad_day(), stores_age_ms=4_000)
+    assert "ago" not in read(behind.stores(fresh)).text
+
+
 def test_rows_beyond_a_bound_are_counted() -> None:
     many = tuple(Address(f"http://{number}", "closed", 0) for number in range(130))
     assert (
         "and 30 more addresses"
-        in read(behind.upstreams(dataclasses.replace(EMPTY, addresses=many))).text
+        in read(behind.addresses(dataclasses.replace(EMPTY, addresses=many))).text
     )

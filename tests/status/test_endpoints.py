@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from proxy.status.endpoints import snapshot_json
-from tests.status.serving import StatusServer, status_server
 from tests.status.days import FINDINGS, RUNNING, bad_day, with_strings
+from tests.status.serving import StatusServer, status_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

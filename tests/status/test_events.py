@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from proxy.status.events import LiveParts
-from tests.status.serving import StatusServer, status_server
 from tests.status.days import bad_day, with_strings
+from tests.status.serving import StatusServer, status_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from proxy.status import forms
-from tests.status.reading import read
 from tests.status.days import bad_day
+from tests.status.reading import read
 
 
 def test_explain_asks_with_the_parameters_of_a_range_query() -> None:

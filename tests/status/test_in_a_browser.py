@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.status.browser import Chromium, Tab, tab
-from tests.status.serving import StatusServer, status_server
 from tests.status.days import FINDINGS, HOSTILE, RUNNING, bad_day, good_day, with_strings
+from tests.status.serving import StatusServer, status_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -80,7 +80,7 @@ async def test_the_first_line_follows_what_happens(page: Tab, server: StatusServ
     await page.until(f"{FIRST_LINE} === {FINDINGS[0].text!r}")
     assert await page.run("document.title") == f"{FINDINGS[0].text} \u2013 thanoxy"
     await page.run("document.querySelector('h1 a').click()")
-    assert await page.run("location.hash") == "#upstreams"
+    assert await page.run("location.hash") == "#addresses"
 
 
 async def test_what_the_reader_does_stays_when_the_page_changes(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.status import findings
 from proxy.status.page import ALL_WELL, ANCHORS, live_parts, whole_page
 from proxy.status.snapshot import Finding, Snapshot
-from tests.status.reading import Document, read
 from tests.status.days import FINDINGS, HOSTILE, NOW_MS, bad_day, changed, good_day, with_strings
+from tests.status.reading import Document, read
 
 EMPTY = Snapshot(NOW_MS, 1)
-NAMED = ["upstreams", "queries", "queue", "memory", "cache"]
-NAMED += ["tiers", "stores", "files", "tenants", "loop"]
+NAMED = {
+    anchor
+    for rules in Path(findings.__file__).parent.glob("*_rules.py")
+    for anchor in re.findall(r'anchor="(\w+)"', rules.read_text())
+}
 """What findings lead to."""
 SMALL = dataclasses.replace(
     bad_day(),
@@ -62,12 +68,13 @@ def test_it_says_that_all_is_well() -> None:
 
 
 def test_it_names_the_worst_and_leads_to_it() -> None:
-    assert headline(bad_day()) == (FINDINGS[0].text, "#upstreams")
+    assert headline(bad_day()) == (FINDINGS[0].text, "#addresses")
     assert page(bad_day()).by_id("headline").attributes["class"] == "critical"
 
 
 def test_every_section_that_a_finding_can_name_is_there() -> None:
     document = page(EMPTY)
+    assert len(NAMED) > 5
     for anchor in NAMED:
         assert document.by_id(anchor).tag == "section"
         assert anchor in ANCHORS

@@ -1,4 +1,4 @@
-"""What is said of queries that run and of those that have run."""
+"""What is said of queries that run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 
 from proxy.status import queries
 from proxy.status.snapshot import QueryRun, Snapshot
+from tests.status.days import NOW_MS, RUNNING
 from tests.status.reading import read
-from tests.status.days import NOW_MS, RUNNING, bad_day, finished
 
 EMPTY = Snapshot(NOW_MS, 1)
 
@@ -62,38 +62,3 @@ def test_a_very_long_expression_has_no_link_and_is_clipped() -> None:
     made = queries.running(with_running(run), can_cancel=True)
     assert not read(made).all("a")
     assert len(made) < 6_000
-
-
-def test_recent_queries_are_listed_by_time_and_by_cost() -> None:
-    document = read(queries.recent(bad_day()))
-    assert not document.faults
-    captions = [caption["id"] for caption in document.all("caption")]
-    names = ("", "-dashboard", "-tenant", "-expression")
-    assert captions == [
-        f"{which}{name}-caption" for which in ("slowest", "costliest") for name in names
-    ]
-
-
-def test_groups_add_up() -> None:
-    runs = (
-        QueryRun("1", "query", 1, 2_000.0, tenant="<a>", steps=10, steps_held=5, upstream_bytes=1024),
-        QueryRun("2", "query", 2, 1_000.0, tenant="<a>", steps=10, upstream_bytes=1024, code=503),
-        QueryRun("3", "query", 3, 1_500.0, tenant="b"),
-    )
-    made = queries.recent(dataclasses.replace(EMPTY, slowest=runs))
-    _, _, rest = made.partition('id="slowest-tenant-table"')
-    table, _, _ = rest.partition("</table>")
-    document = read(f"<table{table}</table>".replace("<table>", "<table>", 1))
-    assert "<a>23.0 s2.0 s2 KiB25.0 %1b11.5 s1.5 s0 B\u20130" in document.text
-
-
-def test_a_failed_query_is_marked() -> None:
-    runs = (finished(3), finished(4))
-    document = read(queries.recent(dataclasses.replace(EMPTY, slowest=runs)))
-    assert [row.get("class") for row in document.all("tr") if "data-key" in row][:2] == ["bad", None]
-
-
-def test_lists_are_bounded() -> None:
-    runs = tuple(dataclasses.replace(finished(n), expr=f"e{n}", id=str(n)) for n in range(300))
-    document = read(queries.recent(dataclasses.replace(EMPTY, slowest=runs)))
-    assert len([row for row in document.all("tr") if "data-key" in row]) < 70

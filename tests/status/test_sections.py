@@ -9,8 +9,8 @@ import pytest
 
 from proxy.status import sections
 from proxy.status.snapshot import CacheState, Queue, Snapshot, TenantLoad
-from tests.status.reading import read
 from tests.status.days import bad_day, good_day
+from tests.status.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import pytest
 
 from proxy.status.page import whole_page
 from proxy.status.ui_files import ui_files
+from tests.status.days import bad_day
 from tests.status.reading import read
 from tests.status.serving import status_server
-from tests.status.days import bad_day
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

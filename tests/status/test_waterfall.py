@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from proxy.status.snapshot import SplitRun
 from proxy.status.waterfall import told, waterfall
-from tests.status.reading import Document, read
 from tests.status.days import DAY_MS, NOW_MS, SPLITS
+from tests.status.reading import Document, read
 
 NOTHING = st.none() | st.floats()
 
