@@ -6,16 +6,18 @@ import asyncio
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from proxy.api.respond import ResponsePolicy
 from proxy.api.routes import Router, route
 from proxy.api.server import JsonServer
+from proxy.codec.explain_json import coverage_json
+from proxy.plan.coverage import Coverage, CoverageRow, CoveredRun
 from proxy.status.events import EventsEndpoint
 from proxy.status.status_routes import StatusSource, status_routes
-from tests.status.days import NOW_MS, bad_day
+from tests.status.days import HOUR_MS, NOW_MS, bad_day
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,36 +25,31 @@ if TYPE_CHECKING:
     from proxy.status.snapshot import Snapshot
 
 PLAN = "plan of <up>\n  split 1: held\n"
-MINUTE_MS = 60_000
 SEND_BUFFER_BYTES = 32_768
 """The kernel keeps little, so that who does not read is noticed soon."""
 
 
-def coverage_answer() -> dict[str, Any]:
+def coverage_answer() -> Coverage:
     """Two steps, one of them with all states there are."""
-    start_ms, end_ms = NOW_MS - 24 * 60 * MINUTE_MS, NOW_MS
-    hour_ms = 60 * MINUTE_MS
+    start_ms, end_ms = NOW_MS - 24 * HOUR_MS, NOW_MS
 
-    def run(begin: float, end: float, state: str, expires_in_ms: int | None) -> dict[str, Any]:
-        return {
-            "from_ms": int(start_ms + begin * hour_ms),
-            "to_ms": int(start_ms + end * hour_ms),
-            "state": state,
-            "expires_in_ms": expires_in_ms,
-        }
+    def run(begin: float, end: float, state: str, expires_in_ms: int) -> CoveredRun:
+        return CoveredRun(
+            int(start_ms + begin * HOUR_MS), int(start_ms + end * HOUR_MS), expires_in_ms, state
+        )
 
-    first = [run(0, 9.2, "serves", 80_000_000), run(9.5, 9.7, "serves", 900_000)]
-    second = [
-        run(2, 6, "expired", -5_000),
+    first = (run(0, 9.2, "serves", 80_000_000), run(9.5, 9.7, "serves", 900_000))
+    second = (
+        run(2, 6, "expired", 0),
         run(6, 7.5, "in_doubt", 60_000),
         run(8, 23, "serves", 600_000),
-        run(23, 23.8, "pending", None),
-    ]
-    rows = [
-        {"step_ms": MINUTE_MS, "caller": "", "runs": first},
-        {"step_ms": 5 * MINUTE_MS, "caller": "<b>team-blue</b>", "runs": second},
-    ]
-    return {"start_ms": start_ms, "end_ms": end_ms, "rows": rows}
+        run(23, 23.8, "pending", 600_000),
+    )
+    rows = (
+        CoverageRow(60_000, 0, "", True, (), first),
+        CoverageRow(300_000, 20_000, "<b>team-blue</b>", False, (("dedup", "<i>"),), second),
+    )
+    return Coverage(start_ms, end_ms, "up", "", rows, 0, 7)
 
 
 @dataclass(slots=True)
@@ -80,7 +77,7 @@ class StatusServer:
         if request.path.endswith("/explain"):
             return web.Response(text=PLAN + request.query.get("query", ""))
         if request.path.endswith("/coverage"):
-            return web.json_response({"status": "success", "data": coverage_answer()})
+            return web.Response(body=coverage_json(coverage_answer()), content_type="application/json")
         return web.Response(status=404, text="Thanos")
 
 

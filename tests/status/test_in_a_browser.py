@@ -198,14 +198,17 @@ async def test_coverage_is_drawn_and_told(page: Tab, server: StatusServer) -> No
     labels = await page.run("[...document.querySelectorAll('.map svg')].map((e) => e.ariaLabel)")
     assert labels == [
         "step 1 min: 39 % of the time held",
-        "step 5 min, <b>team-blue</b>: 63 % of the time held",
+        "step 5 min, phase 20 s, <b>team-blue</b>, dedup=<i>: 63 % of the time held",
     ]
     shades = "[...document.querySelectorAll('.map svg')[1].children].map((e) => e.classList[0])"
-    assert set(await page.run(shades)) == {"heat-0", "heat-5", "heat-doubt"}
+    assert set(await page.run(shades)) == {"heat-0", "heat-1", "heat-5", "heat-doubt"}
     states = (
-        "[...document.querySelectorAll('#coverage-answer tbody tr')].map((r) => r.cells[4].textContent)"
+        "[...document.querySelectorAll('#coverage-answer tbody tr')].map((r) => r.cells[3].textContent)"
     )
     assert await page.run(states) == ["served", "served", "expired", "in doubt", "served", "pending"]
+    assert (
+        await page.run("document.getElementById('coverage-said').textContent") == "Not shown: 7 runs."
+    )
 
 
 async def test_a_query_is_cancelled_without_leaving_the_page(page: Tab, server: StatusServer) -> None:

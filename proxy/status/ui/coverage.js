@@ -30,11 +30,13 @@
     return `${+(ms / size).toFixed(1)} ${name}`;
   }
 
-  /** How much of a cell's time the runs of a state cover, between 0 and 1. */
-  function covered(runs, isMeant, from, to) {
+  const isServed = (run) => run.state === "serves";
+
+  /** How much of a time the runs of a row cover, between 0 and 1; a step lasts until the next. */
+  function covered(row, isMeant, from, to) {
     let sum = 0;
-    for (const run of runs) {
-      if (isMeant(run)) sum += Math.max(0, Math.min(run.to_ms, to) - Math.max(run.from_ms, from));
+    for (const run of row.runs) {
+      if (isMeant(run)) sum += Math.max(0, Math.min(run.to_ms + row.step_ms, to) - Math.max(run.from_ms, from));
     }
     return Math.min(1, sum / (to - from));
   }
@@ -42,8 +44,8 @@
   function cell(row, place, data) {
     const width = (data.end_ms - data.start_ms) / CELLS;
     const from = data.start_ms + place * width;
-    const served = covered(row.runs, (run) => run.state === "serves", from, from + width);
-    const other = covered(row.runs, (run) => run.state !== "serves", from, from + width);
+    const served = covered(row, isServed, from, from + width);
+    const other = covered(row, (run) => !isServed(run), from, from + width);
     const shade = served ? Math.max(1, Math.round(served * SHADES)) : other ? "doubt" : 0;
     const told = served || !other ? `${Math.round(served * 100)} % held` : "held, but not served";
     const title = make("title", {}, `${moment(from)}: ${told}`);
@@ -55,9 +57,16 @@
     );
   }
 
+  function nameOf(row) {
+    const parameters = (row.parameters || []).map(([name, value]) => `${name}=${value}`);
+    const phase = row.phase_ms ? `phase ${span(row.phase_ms)}` : "";
+    const caller = row.is_own ? "" : row.caller || "others";
+    return [`step ${span(row.step_ms)}`, phase, caller, ...parameters].filter(Boolean).join(", ");
+  }
+
   function drawn(row, data) {
-    const share = covered(row.runs, (run) => run.state === "serves", data.start_ms, data.end_ms);
-    const name = `step ${span(row.step_ms)}${row.caller ? `, ${row.caller}` : ""}`;
+    const share = covered(row, isServed, data.start_ms, data.end_ms);
+    const name = nameOf(row);
     const label = `${name}: ${Math.round(share * 100)} % of the time held`;
     const cells = Array.from({ length: CELLS }, (_, place) => cell(row, place, data));
     return [make("bdi", {}, name), make("svg", { role: "img", "aria-label": label }, ...cells)];
@@ -80,11 +89,11 @@
   function told(data) {
     const runs = data.rows.flatMap((row) => row.runs.map((run) => [row, run]));
     const rows = runs.slice(0, MOST_RUNS).map(([row, run]) => {
-      const cells = [span(row.step_ms), row.caller, moment(run.from_ms), moment(run.to_ms)];
+      const cells = [nameOf(row), moment(run.from_ms), moment(run.to_ms)];
       cells.push(WORDS[run.state] || run.state, span(run.expires_in_ms));
       return make("tr", {}, ...cells.map((text) => make("td", {}, make("bdi", {}, String(text ?? "")))));
     });
-    const titles = ["Step", "Caller", "From (UTC)", "To", "State", "Expires in"];
+    const titles = ["Kept for", "First step (UTC)", "Last step", "State", "Expires in"];
     const head = make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title)));
     const caption = make("caption", {}, runs.length > MOST_RUNS ? `The first ${MOST_RUNS} of ${runs.length} runs` : "Runs of steps that are kept");
     const table = make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
@@ -95,13 +104,16 @@
   function draw(data) {
     if (!data.rows.length || !(data.end_ms > data.start_ms)) {
       answer.hidden = true;
-      said.textContent = "Nothing of this query is kept for that time.";
+      said.textContent = data.whole
+        ? `Such a query is never cut and kept: ${data.whole}.`
+        : "Nothing of this query is kept for that time.";
       return;
     }
     const map = make("div", { class: "map" }, ...data.rows.flatMap((row) => drawn(row, data)), make("span"), axis(data));
     answer.replaceChildren(legend(), map, told(data));
     answer.hidden = false;
-    said.textContent = "";
+    const left = [[data.rows_left_out, "rows"], [data.runs_left_out, "runs"]].filter(([number]) => number);
+    said.textContent = left.length ? `Not shown: ${left.map((pair) => pair.join(" ")).join(", ")}.` : "";
   }
 
   form.addEventListener("submit", async (event) => {
