@@ -175,7 +175,7 @@ def build_router(
     """The table of routes."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
     callers = Callers(access.tenants, vary_names(settings), settings.query_timeout_ms / 1000)
-    passthrough = Passthrough(engine.client, callers, access.limits)
+    passthrough = Passthrough(engine.client, callers, access.limits, engine.threads)
     query_range = QueryRangeEndpoint(
         engine.queries,
         engine.answers,

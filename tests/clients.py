@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from yarl import URL
 
 from proxy.app import App, start
 from proxy.config import Settings
+from tests.fakes import FakeUpstream, fake_upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -126,6 +127,15 @@ async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
     finally:
         await session.close()
         await app.close()
+
+
+@asynccontextmanager
+async def three() -> AsyncIterator[tuple[Proxy, list[FakeUpstream]]]:
+    """A proxy with three upstreams."""
+    async with AsyncExitStack() as stack:
+        upstreams = [await stack.enter_async_context(fake_upstream()) for _ in range(3)]
+        urls = tuple(one.url for one in upstreams)
+        yield await stack.enter_async_context(running("", downstream_urls=urls)), upstreams
 
 
 async def raw_exchange(url: str, request: bytes, timeout_s: float = 5.0) -> bytes:

@@ -24,6 +24,7 @@ from tests.bodies import SeriesPoints, body_of
 if TYPE_CHECKING:
     import ssl
 
+    from proxy.engine.ports import Read
     from proxy.model.query import Caller
     from proxy.plan.store_views import Look
 
@@ -266,23 +267,28 @@ class MemoryUpstream:
     most_running: int = 0
 
     async def ask(
-        self, path: str, form: bytes, caller: Caller, kind: Hashable = None
-    ) -> UpstreamAnswer:
-        return await self._answer(Asked("POST", path, list(caller.pairs), form))
+        self, path: str, form: bytes, caller: Caller, read: Read[T], kind: Hashable = None
+    ) -> T:
+        return await self._answer(Asked("POST", path, list(caller.pairs), form), read)
 
-    async def get(self, path_and_query: str, caller: Caller, kind: Hashable = None) -> UpstreamAnswer:
-        return await self._answer(Asked("GET", path_and_query, list(caller.pairs), b""))
+    async def get(self, path_and_query: str, caller: Caller, read: Read[T], kind: Hashable = None) -> T:
+        return await self._answer(Asked("GET", path_and_query, list(caller.pairs), b""), read)
 
     async def stores(self) -> Look | None:
         return None
 
-    async def _answer(self, asked: Asked) -> UpstreamAnswer:
+    async def _answer(self, asked: Asked, read: Read[T]) -> T:
         self.asked.append(asked)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
             await asyncio.sleep(0)
-            return await self.answer(asked)
+            answer = await self.answer(asked)
+            try:
+                return await read(answer)
+            except BaseException:
+                answer.memory.close()
+                raise
         except asyncio.CancelledError:
             asked.left = True
             raise

@@ -16,6 +16,7 @@ from proxy.api.query_range import CACHE_HEADER, bypass, why_not_looked_into
 from proxy.api.respond import send
 from proxy.codec.durations import parse_time_ms
 from proxy.codec.go_json import with_warning
+from proxy.codec.json_end import is_whole_json
 from proxy.codec.params import encode_form
 from proxy.engine.bodies import compressed, plain
 from proxy.engine.flights import Flights, Share
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 INSTANT_PATH = "/api/v1/query"
 _SUCCESS = re.compile(rb'\s*\{\s*"status"\s*:\s*"success"')
-_LONGEST_END = 16
 _SHARED_BYTES = 1 << 17
 """Larger answers are compressed once for all who ask for them at the same time."""
 _ALL = Run(0, 1)
@@ -158,16 +158,19 @@ class KeptWholeEndpoint:
 
         async def fetch() -> UpstreamAnswer:
             if is_post:
-                answer = await self.upstream.ask(path, encode_form(form), caller, kind)
-            else:
-                answer = await self.upstream.get(f"{path}?{query}" if query else path, caller, kind)
-            try:
-                return _checked(answer)
-            except BadUpstreamAnswerError:
-                answer.memory.close()
-                raise
+                return await self.upstream.ask(path, encode_form(form), caller, self._read, kind)
+            asked = f"{path}?{query}" if query else path
+            return await self.upstream.get(asked, caller, self._read, kind)
 
         return fetch
+
+    async def _read(self, answer: UpstreamAnswer) -> UpstreamAnswer:
+        """A login page or half an answer must not be remembered, nor reach the client as an answer."""
+        body = answer.body
+        is_success = answer.content_type.startswith("application/json") and _SUCCESS.match(body)
+        if not is_success or not await self.threads.run(is_whole_json, body, len(body)):
+            raise BadUpstreamAnswerError("the upstream answered 200 with something that is no success")
+        return answer
 
     def _life_ms(self, path: str, form: Form) -> int:
         """Metadata shortly; an instant query only at a given time, when that is settled."""
@@ -181,12 +184,3 @@ class KeptWholeEndpoint:
 def _encoded(found: WholeAnswer, wants_gzip: bool) -> Assembled:
     text = with_warning(found.body, found.note) if found.note else found.body
     return compressed(text) if wants_gzip else plain(text)
-
-
-def _checked(answer: UpstreamAnswer) -> UpstreamAnswer:
-    """A login page or half an answer must not be remembered, nor reach the client as an answer."""
-    is_json = answer.content_type.startswith("application/json")
-    is_whole = _SUCCESS.match(answer.body) and answer.body[-_LONGEST_END:].rstrip().endswith(b"}")
-    if not is_json or not is_whole:
-        raise BadUpstreamAnswerError("the upstream answered 200 with something that is no success")
-    return answer

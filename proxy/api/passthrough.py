@@ -1,4 +1,4 @@
-"""Everything that the proxy does not answer itself: streamed to the upstream and back, unread.
+"""Everything that the proxy does not answer itself: streamed to the upstream and back.
 
 Method, path, query text, headers and status are kept; only headers that belong to one connection
 are not. The host is the configured upstream, whatever a client sends.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from proxy.api.arriving import arriving
 from proxy.api.server_timing import SERVER_TIMING, server_timing
+from proxy.api.whole_json import WholeJson, begin_unread
 from proxy.codec.headers import response_headers
-from proxy.errors import BadDataError, BadUpstreamAnswerError, QueryError
+from proxy.errors import BadDataError, QueryError
 from proxy.plan.blocked import Question, api_of
 from proxy.plan.limits import check_question
 from proxy.telemetry.record import FETCH, SEND, current
@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from proxy.api.callers import Callers
-    from proxy.engine.ports import Body, Forwarder, LimitsSource, OpenAnswer
+    from proxy.api.whole_json import Passing
+    from proxy.engine.ports import Body, Forwarder, LimitsSource, Threads
 
 
 class Passthrough:
-    """Passes requests on. `must_be_json`: a 200 that is not JSON is the upstream's fault."""
+    """Passes requests on."""
 
-    def __init__(self, forwarder: Forwarder, callers: Callers, limits: LimitsSource) -> None:
+    def __init__(
+        self, forwarder: Forwarder, callers: Callers, limits: LimitsSource, threads: Threads
+    ) -> None:
         self._forwarder = forwarder
+        self._whole_json = WholeJson(threads)
         self._callers = callers
         self._limits = limits
 
@@ -48,7 +52,7 @@ class Passthrough:
         Args:
             request: the client's.
             read: its body as far as it was read already.
-            must_be_json: a 200 that is not JSON is the upstream's fault.
+            must_be_json: a 200 that is not JSON, or half of it, is the upstream's fault.
             extra: headers to add to the answer.
         """
         path = request.raw_path
@@ -59,14 +63,12 @@ class Passthrough:
         is_unread = read is None and request.method != "OPTIONS"
         if is_unread and table.judges_questions and (api := api_of(path.partition("?")[0])):
             check_question(Question(api, caller.tenant, None, request.headers), table)
+        begin = self._whole_json.begin if must_be_json else begin_unread
         async with (
             _body(request, read) as body,
-            self._forwarder.forward(request.method, path, caller, body) as answer,
+            self._forwarder.forward(request.method, path, caller, body, begin) as passing,
         ):
-            start = await anext(answer.chunks(), b"")  # it may fail, so nothing is said before
-            if must_be_json:
-                _check_is_json(answer, start)
-            return await _send(request, answer, start, extra or {})
+            return await _send(request, passing, extra or {})
 
 
 @asynccontextmanager
@@ -112,24 +114,11 @@ class _Rest:
             await asyncio.Event().wait()  # the end of the context ends this too
 
 
-def _check_is_json(answer: OpenAnswer, start: bytes) -> None:
-    """A login page or a gateway's greeting must not reach a Prometheus client as an answer."""
-    content_type = answer.header("Content-Type")
-    if answer.status == HTTPStatus.OK and not content_type.startswith("application/json"):
-        raise BadUpstreamAnswerError(
-            f"the upstream answered 200 with {content_type or 'no Content-Type'} instead of JSON"
-        )
-    is_readable = not answer.header("Content-Encoding")
-    if answer.status == HTTPStatus.OK and is_readable and not start.lstrip().startswith(b"{"):
-        raise BadUpstreamAnswerError("the upstream answered 200 with a body that is not JSON")
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and content_type.startswith("text/html"):
-        raise BadUpstreamAnswerError(f"the upstream answered {answer.status} with an HTML page")
-
-
 async def _send(
-    request: web.BaseRequest, answer: OpenAnswer, start: bytes, extra: Mapping[str, str]
+    request: web.BaseRequest, passing: Passing, extra: Mapping[str, str]
 ) -> web.StreamResponse:
-    record = current()
+    answer, record = passing.answer, current()
+    start = await anext(passing, b"")  # it may fail, so nothing is said before
     record.mark(FETCH)
     own = {"Server": "thanoxy", SERVER_TIMING: server_timing(record), **extra}
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=own)
@@ -138,8 +127,8 @@ async def _send(
     await response.prepare(request)
     if start:
         await response.write(start)
-    async for chunk in answer.chunks():
-        await response.write(chunk)
+    async for piece in passing:
+        await response.write(piece)
     await response.write_eof()
     record.sent_bytes = answer.read_bytes
     record.mark(SEND)

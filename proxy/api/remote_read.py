@@ -213,7 +213,7 @@ class RemoteReadEndpoint:
             "Cache-Control": "no-store",
             **extra,
         }
-        return web.Response(status=status, body=f"{text}\n".encode(), headers=headers)
+        return web.Response(status=status, body=f"{text}\n".encode(errors="replace"), headers=headers)
 
 
 async def _read_up_to(request: web.BaseRequest, max_bytes: int) -> bytes:

@@ -33,7 +33,7 @@ def message_text(text: str) -> str:
 def error_body(error_type: str, message: str) -> bytes:
     """The error JSON that Prometheus clients know (Thanos `pkg/api/api.go`, response)."""
     fields = f'"errorType":"{error_type}","error":{message_text(message)}'
-    return f'{{"status":"error",{fields}}}'.encode()
+    return f'{{"status":"error",{fields}}}'.encode(errors="replace")  # headers may be no UTF-8
 
 
 def with_warning(body: bytes, text: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -88,6 +88,10 @@ class UpstreamAnswer:
     memory: MemoryTicket = UNCOUNTED
 
 
+Read = Callable[[UpstreamAnswer], Awaitable[T]]
+"""Reads an answer; only who does can tell whether it is one."""
+
+
 class LimitsSource(Protocol):
     """The limits in force; whoever asks twice may get two answers."""
 
@@ -104,16 +108,18 @@ class Upstream(Protocol):
     """
 
     async def ask(
-        self, path: str, form: bytes, caller: Caller, kind: Hashable = None
-    ) -> UpstreamAnswer:
-        """POST a urlencoded form to a path and read the whole answer.
+        self, path: str, form: bytes, caller: Caller, read: Read[T], kind: Hashable = None
+    ) -> T:
+        """POST a urlencoded form to a path; what `read` makes of the whole answer.
 
+        Where it raises BadUpstreamAnswerError, another address is asked if there is one, and the first
+        one is blamed if that helps. `read` may run more than once, and closes no answer's memory.
         Questions of one `kind` take about as long: one that takes longer may be asked elsewhere too.
         """
         ...
 
-    async def get(self, path_and_query: str, caller: Caller, kind: Hashable = None) -> UpstreamAnswer:
-        """GET a path and read the whole answer; `kind` as for `ask`."""
+    async def get(self, path_and_query: str, caller: Caller, read: Read[T], kind: Hashable = None) -> T:
+        """GET a path; `read` and `kind` as for `ask`."""
         ...
 
     async def stores(self) -> Look | None:
@@ -138,13 +144,20 @@ class OpenAnswer(Protocol):
         ...
 
 
+Begin = Callable[[OpenAnswer], Awaitable[T]]
+"""Reads at most BEGIN_BYTES of a body, or a little more, and tells whether it is an answer."""
+BEGIN_BYTES = 1 << 18
+
+
 class Forwarder(Protocol):
-    """Passes requests on to the upstream, unread."""
+    """Passes requests on to the upstream."""
 
     def forward(
-        self, method: str, raw_path: str, caller: Caller, body: Body
-    ) -> AbstractAsyncContextManager[OpenAnswer]:
+        self, method: str, raw_path: str, caller: Caller, body: Body, begin: Begin[T]
+    ) -> AbstractAsyncContextManager[T]:
         """Send a request with the caller's headers; leaving the context ends it.
+
+        What `begin` makes of the answer; BadUpstreamAnswerError does there what it does in `ask`.
 
         Raises:
             QueryTimeoutError, UpstreamUnreachableError: here or while the body is read.

@@ -17,7 +17,7 @@ from proxy.model.query import Caller
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.engine.ports import Clock, Upstream
+    from proxy.engine.ports import Clock, Upstream, UpstreamAnswer
 
 PATH = "/api/v1/status/flags"
 _REMEMBERED_MS = 60_000
@@ -80,13 +80,12 @@ class LearnedFlags:
 
     async def _learn(self) -> QueryFlags:
         try:
-            answer = await self._upstream.get(PATH, Caller(()))
+            flags = await self._upstream.get(PATH, Caller(()), _read)
         except UpstreamAnswerError as error:
             if error.answer_status in _NO_SUCH_ENDPOINT and self._learned is None:
                 return self._known
             raise
-        answer.memory.close()
-        return self._united(parse_flags(answer.body))
+        return self._united(flags)
 
     def _united(self, flags: Mapping[str, str]) -> QueryFlags:
         known = self._known
@@ -102,3 +101,9 @@ class LearnedFlags:
             tenant_label=known.tenant_label or learned_label,
             default_tenant=flags.get("query.default-tenant-id", known.default_tenant),
         )
+
+
+async def _read(answer: UpstreamAnswer) -> Mapping[str, str]:
+    flags = parse_flags(answer.body)
+    answer.memory.close()
+    return flags

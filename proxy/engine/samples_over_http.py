@@ -14,7 +14,8 @@ from proxy.engine.ports import SampleBatch
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from proxy.engine.ports import Threads, Upstream
+    from proxy.engine.ports import Threads, Upstream, UpstreamAnswer
+    from proxy.model.chunks import ChunkBatch
     from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
 
@@ -34,11 +35,16 @@ class SamplesOverHttp:
         Raises:
             QueryError: the upstream's, or a `LimitError` for native histograms.
         """
-        answer = await self._upstream.ask(PATH, encode_samples_form(ask), caller)
-        try:
+
+        async def read(answer: UpstreamAnswer) -> tuple[UpstreamAnswer, ChunkBatch, bool]:
             series, has_notes = await self._threads.run(
                 lambda body: read_samples(body, ask.first_ms), answer.body, len(answer.body)
             )
+            return answer, series, has_notes
+
+        form = encode_samples_form(ask)
+        answer, series, has_notes = await self._upstream.ask(PATH, form, caller, read)
+        try:
             yield SampleBatch(series, is_complete=not (answer.no_store or has_notes))
         finally:
             answer.memory.close()

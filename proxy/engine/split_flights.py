@@ -27,7 +27,7 @@ from proxy.telemetry.record import asking
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream
+    from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream, UpstreamAnswer
     from proxy.merge.matrices import Part
     from proxy.model.query import Caller
     from proxy.plan.range_plan import RangePlan
@@ -144,13 +144,17 @@ class SplitFlights:
         kind = (plan.known.normal, grid.step_ms, grid.steps.bit_length())
         SPLITS.inc()
         form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
-        answer = await self._upstream.ask(PATH, form, caller, kind)
-        memory = answer.memory
-        try:
+
+        async def read(answer: UpstreamAnswer) -> tuple[UpstreamAnswer, int, IndexedMatrix]:
             ended_ms = self._clock.monotonic_ms()
             indexed = await self._threads.run(
                 lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
             )
+            return answer, ended_ms, indexed
+
+        answer, ended_ms, indexed = await self._upstream.ask(PATH, form, caller, read, kind)
+        memory = answer.memory
+        try:
             fetch = Fetch(indexed, began_wall_ms, began_ms, ended_ms)
             pieces = await self._keep(plan, fetch, answer.no_store)
         except BaseException:

@@ -69,6 +69,7 @@ class Ask:
     def attempt(self, url: str) -> None:
         """It is asked there."""
         self.url = url
+        self.arrived_s = 0.0
         self.attempts += 1
 
     def arrive(self, size_bytes: int) -> None:

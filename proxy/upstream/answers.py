@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
-from isal import isal_zlib
 
 from proxy.codec.headers import response_headers
+from proxy.codec.inflate import Inflate
 from proxy.engine.deadline import too_late
 from proxy.errors import (
     BadUpstreamAnswerError,
@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from proxy.engine.ports import MemoryTicket
+    from proxy.upstream.addresses import Endpoint
 
 _MOST_ERROR_BYTES = 1 << 20
-_GZIP_WINDOW_BITS = 31
 READ_BUFFER_BYTES = 1 << 18
-_INFLATED_BYTES = 1 << 18
-"""What is inflated at once."""
 _PEAK = 2
 """A body is there twice for a moment, when it has arrived; later it, and what is made of it."""
 
@@ -39,8 +37,9 @@ _PEAK = 2
 class OpenAnswer:
     """Implements `engine.ports.OpenAnswer`. worth_another: a gateway's, with nobody behind it."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, origin: Endpoint) -> None:
         self._response = response
+        self.origin = origin
         self._start = b""
         self.status = response.status
         self.reason = response.reason or ""
@@ -152,16 +151,16 @@ async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) 
 
 async def _read(answer: OpenAnswer, most_bytes: int, memory: _Taken, body: bytearray) -> None:
     is_gzip = answer.header("Content-Encoding") == "gzip"
-    inflate = isal_zlib.decompressobj(_GZIP_WINDOW_BITS) if is_gzip else None
+    inflate = Inflate() if is_gzip else None
     async for chunk in answer.chunks():
         UPSTREAM_BYTES.inc(len(chunk))
-        for more in _inflated(inflate, chunk) if inflate else (chunk,):
+        for more in inflate.feed(chunk) if inflate else (chunk,):
             await memory.grow(len(more) * _PEAK)
             body += more
             if len(body) > most_bytes:
                 raise _too_large(most_bytes)
-    if inflate and not inflate.eof:
-        raise BadUpstreamAnswerError("the upstream's gzip answer is truncated")
+    if inflate:
+        inflate.end()
 
 
 def _too_large(most_bytes: int) -> LimitError:
@@ -171,18 +170,6 @@ def _too_large(most_bytes: int) -> LimitError:
         "or a larger step",
         "max_response_bytes",
     )
-
-
-def _inflated(inflate: isal_zlib.Decompress, chunk: bytes) -> Iterator[bytes]:
-    """Piece by piece: a few bytes may become very many, and memory for them is asked for first."""
-    try:
-        more = None
-        while more is None or len(more) == _INFLATED_BYTES:
-            more = inflate.decompress(chunk, _INFLATED_BYTES)
-            yield more
-            chunk = inflate.unconsumed_tail
-    except isal_zlib.error as error:  # type: ignore[misc]  # its stub is wrong
-        raise BadUpstreamAnswerError("the upstream's gzip answer is broken") from error
 
 
 @contextmanager

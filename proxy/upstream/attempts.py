@@ -1,6 +1,7 @@
 """One question, asked until an answer is good: again elsewhere after a failure, side by side when late.
 
-What may be asked again is decided by `retry`, how often by the budget, where by the pool.
+What may be asked again is decided by `retry`, how often by the budget, where by the pool. Whether an
+answer is one, only who reads it can tell; what is none wins no race.
 """
 
 from __future__ import annotations
@@ -8,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
-from proxy.errors import QueryTimeoutError, UpstreamRefusedError, UpstreamUnreachableError
+from proxy.errors import (
+    BadUpstreamAnswerError,
+    QueryTimeoutError,
+    UpstreamRefusedError,
+    UpstreamUnreachableError,
+)
 from proxy.telemetry.metrics import HEDGES, RETRIES
 from proxy.upstream.latencies import Latencies
 from proxy.upstream.pool import now_ms
-from proxy.upstream.races import R, first_good, is_good, leave_all
+from proxy.upstream.races import Brought, R, T, first_good, is_good, leave_all
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 
 
 Send = Callable[["Endpoint"], Awaitable[R]]
+Read = Callable[[R], Awaitable[T]]
 Check = Callable[["Candidate"], Awaitable[None]]
 
 _ANY = ("any",)
@@ -36,6 +43,9 @@ _CLOCK_MS = 1.0
 """The event loop's clock knows whole milliseconds only."""
 _MOST_DOUBLINGS = 6
 """A backoff grows no further: nobody waits for minutes, and each who waits has a turn."""
+
+
+_OF_ONE_ADDRESS = (UpstreamUnreachableError, QueryTimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,19 @@ class AttemptPolicy:
     unknown_hedge_ms: float = 1_000.0
 
 
+@dataclass(slots=True)
+class _Question(Generic[R, T]):
+    """How far a question has come. doubted: who gave answers that are none."""
+
+    send: Send[R]
+    read: Read[R, T]
+    kind: Hashable
+    most: int
+    number: int = 0
+    tried: list[Candidate] = field(default_factory=list)
+    doubted: list[tuple[Candidate, BadUpstreamAnswerError]] = field(default_factory=list)
+
+
 class Attempts:
     """Asks questions of a pool.
 
@@ -66,78 +89,107 @@ class Attempts:
         self._policy = policy
         self._latencies = Latencies()
 
-    async def run(self, send: Send[R], kind: Hashable, can_repeat: bool = True) -> R:
-        """The first good answer; else the last bad one.
+    async def run(self, send: Send[R], kind: Hashable, read: Read[R, T], can_repeat: bool = True) -> T:
+        """What `read` makes of the first good answer; else of the last bad one.
 
         Args:
             send: makes one attempt at an address.
             kind: questions of one kind take about as long.
+            read: raises BadUpstreamAnswerError where an answer is none: one more address is asked.
             can_repeat: whether `send` may be called more than once.
 
         Raises:
             UpstreamUnreachableError: no attempt brought an answer.
-            QueryError: what `send` raised, where another attempt would not help.
+            QueryError: what `send` or `read` raised, where another attempt would not help.
         """
         self._budget.deposit()
-        tried: list[Candidate] = []
-        most = max(self._policy.most, 1) if can_repeat else 1
-        for number in range(1, most + 1):
-            candidate = self._pool.pick(tried)
-            if candidate is None:
-                raise UpstreamUnreachableError("no address of the upstream is known")
-            tried.append(candidate)
+        most = max(self._policy.most, 1)
+        question = _Question(send, read, kind, most) if can_repeat else _Question(send, read, None, 1)
+        while True:
             try:
-                answer = await self._hedged(send, candidate, tried, kind if can_repeat else None)
+                brought = await self._bring(question)
+                if brought.made:
+                    self._is_answered(question)
+                    return brought.made[0]
+                if not self._may_repeat(question):
+                    return await self._make_do(question, brought)
+                brought.leave()
             except UpstreamUnreachableError:
-                if number == most or not self._may_repeat():
+                if not self._may_repeat(question):
                     raise
-            else:
-                if not answer.worth_another:
-                    self._budget.give_back(number - 1)
-                    return answer
-                if number == most or not self._may_repeat():
-                    return answer
-                answer.leave()
-            await self._back_off(number)
-        raise AssertionError("unreachable")
+            except BadUpstreamAnswerError:
+                if not self._may_ask_another(question):
+                    raise
+            await self._back_off(question.number)
+
+    async def _bring(self, question: _Question[R, T]) -> Brought[R, T]:
+        """One attempt; a second one elsewhere, when the first is later than nearly all of its kind."""
+        candidate = self._pool.pick(question.tried)
+        if candidate is None:
+            question.most = 0
+            raise UpstreamUnreachableError("no address of the upstream is known")
+        question.number += 1
+        question.tried.append(candidate)
+        turn, kind = self._pool.begin(candidate), question.kind
+        if not self._policy.hedge or kind is None or self._pool.another(question.tried) is None:
+            return await self._attempt(question, turn)
+        return await self._hedged(question, turn)
+
+    def _is_answered(self, question: _Question[R, T]) -> None:
+        """Then the question is a good one, and retries have helped."""
+        self._budget.give_back(question.number - 1)
+        for candidate, error in question.doubted:
+            self._pool.fail(candidate, error=error)
+
+    async def _make_do(self, question: _Question[R, T], brought: Brought[R, T]) -> T:
+        """What is made of an answer that is worth another, when there is no other."""
+        try:
+            return await question.read(brought.answer)
+        except BaseException:
+            brought.leave()
+            raise
 
     async def _back_off(self, number: int) -> None:
         most_s = self._policy.backoff_s * 2 ** min(number, _MOST_DOUBLINGS)
         await asyncio.sleep(most_s * random.random())  # noqa: S311  jitter
 
-    def _may_repeat(self) -> bool:
+    def _may_repeat(self, question: _Question[R, T]) -> bool:
+        if question.number >= question.most:
+            return False
         if not self._budget.take(now_ms()):
             RETRIES.labels("no_budget").inc()
+            question.most = question.number
             return False
         RETRIES.labels("sent").inc()
         return True
 
-    async def _hedged(
-        self, send: Send[R], candidate: Candidate, tried: list[Candidate], kind: Hashable
-    ) -> R:
-        """One attempt; a second one elsewhere, when the first is later than nearly all of its kind."""
-        if not self._policy.hedge or kind is None or self._pool.another(tried) is None:
-            return await self._attempt(send, self._pool.begin(candidate), kind)
+    def _may_ask_another(self, question: _Question[R, T]) -> bool:
+        """One address more: it may be the question that nobody answers well."""
+        question.most = min(question.most, question.number + 1)
+        return self._pool.another(question.tried) is not None and self._may_repeat(question)
+
+    async def _hedged(self, question: _Question[R, T], turn: Turn) -> Brought[R, T]:
         began_s = asyncio.get_running_loop().time()
-        first = self._start(send, candidate, kind)
+        first = self._start(question, turn)
         racers = [first]
         try:
-            await asyncio.wait(racers, timeout=self._hedge_after_s(kind))
-            if not first.done() and (other := self._hedge(tried)):
-                racers.append(self._start(send, other, kind))
+            await asyncio.wait(racers, timeout=self._hedge_after_s(question.kind))
+            is_late = not (first.done() or turn.is_over)
+            if is_late and (other := self._hedge(question.tried)):
+                racers.append(self._start(question, self._pool.begin(other)))
             winner = await first_good(racers)
             if not first.done() and is_good(winner):
-                self._lost(candidate, (asyncio.get_running_loop().time() - began_s) * 1000, kind)
+                waited_ms = (asyncio.get_running_loop().time() - began_s) * 1000
+                self._lost(turn.candidate, waited_ms, question.kind)
             await leave_all([racer for racer in racers if racer is not winner])
         except BaseException:
             await leave_all(racers)
             raise
         return winner.result()
 
-    def _start(self, send: Send[R], candidate: Candidate, kind: Hashable) -> asyncio.Task[R]:
-        """An attempt as a task. It counts at once, so that whoever chooses next sees it."""
-        turn = self._pool.begin(candidate)
-        task = asyncio.get_running_loop().create_task(self._attempt(send, turn, kind))
+    def _start(self, question: _Question[R, T], turn: Turn) -> asyncio.Task[Brought[R, T]]:
+        """An attempt as a task. Its turn has begun, so that whoever chooses next sees it."""
+        task = asyncio.get_running_loop().create_task(self._attempt(question, turn))
         task.add_done_callback(lambda _task: turn.close())  # of a task that never ran
         return task
 
@@ -165,33 +217,56 @@ class Attempts:
         HEDGES.labels("won").inc()
         self._pool.overtaken(candidate, _ratio(waited_ms, self._latencies.typical_ms(kind)))
 
-    async def _attempt(self, send: Send[R], turn: Turn, kind: Hashable) -> R:
+    async def _attempt(self, question: _Question[R, T], turn: Turn) -> Brought[R, T]:
         """One attempt, and what it says of the address.
 
-        A client that leaves, a limit, an answer that is none: they say nothing.
+        A client that leaves, a limit: they say nothing.
         """
         candidate, loop = turn.candidate, asyncio.get_running_loop()
         began_s = loop.time()
         try:
             if candidate.breaker.needs_probe:
                 await self._check(candidate)
-            answer = await send(candidate.endpoint)
-            if answer.worth_another:
-                self._pool.fail(candidate)
-            elif answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._note(candidate, answer.status, (loop.time() - began_s) * 1000, kind)
+            answer = await question.send(candidate.endpoint)
+            took_ms = (loop.time() - began_s) * 1000
         except UpstreamUnreachableError as error:
             self._pool.fail(candidate, isinstance(error, UpstreamRefusedError), error)
             raise
-        except QueryTimeoutError as error:
+        except (BadUpstreamAnswerError, QueryTimeoutError) as error:
             self._pool.fail(candidate, error=error)
             raise
         finally:
             turn.close()
-        return answer
+        if answer.worth_another:
+            self._pool.fail(candidate)
+            return Brought(answer)
+        made = await self._read(question, candidate, answer)
+        self._note(candidate, answer.status, took_ms, question.kind)
+        return Brought(answer, (made,))
+
+    async def _read(self, question: _Question[R, T], candidate: Candidate, answer: R) -> T:
+        """What is made of an answer.
+
+        Where it is none, that may be the question's fault: it is held against the address when
+        another one has answered the same question.
+        """
+        try:
+            return await question.read(answer)
+        except BaseException as error:
+            answer.leave()
+            if isinstance(error, BadUpstreamAnswerError):
+                text = str(error)  # its traceback would hold the answer
+                question.doubted.append((candidate, BadUpstreamAnswerError(text)))
+            elif isinstance(error, _OF_ONE_ADDRESS):
+                self._pool.fail(candidate, error=error)
+            elif isinstance(error, Exception) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._pool.succeed(candidate)
+            raise
 
     def _note(self, candidate: Candidate, status: int, took_ms: float, kind: Hashable) -> None:
         """It works. How fast it does, refusals do not tell: they are quick anywhere."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return
         if status >= HTTPStatus.BAD_REQUEST:
             self._pool.succeed(candidate)
             return

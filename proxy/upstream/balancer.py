@@ -41,6 +41,7 @@ class Candidate:
     started: str = ""
     """When its process says that it began; "" where it does not say."""
     signs: Signs = field(default_factory=Signs)
+    has_listed_stores: bool = False
     _slow_log: float = 0.0
     _judged_ms: int = 0
 

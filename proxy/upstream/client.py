@@ -11,7 +11,7 @@ import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -19,7 +19,8 @@ from yarl import URL
 from proxy.engine.clock import SystemClock
 from proxy.engine.deadline import GRACE_S, seconds_left, until_deadline
 from proxy.engine.memory import UNCOUNTED
-from proxy.engine.ports import Body, UpstreamAnswer
+from proxy.engine.ports import BEGIN_BYTES, Body, UpstreamAnswer
+from proxy.errors import BadUpstreamAnswerError, UpstreamUnreachableError
 from proxy.model.query import Caller
 from proxy.plan.breaker import BreakerPolicy
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Hashable
 
-    from proxy.engine.ports import Admission, Clock, MemoryTicket
+    from proxy.engine.ports import Admission, Begin, Clock, Read
     from proxy.plan.store_views import Look
     from proxy.upstream.addresses import Endpoint
     from proxy.upstream.balancer import Candidate
+
+T = TypeVar("T")
 
 _LARGE_BODY_BYTES = 1 << 20
 _FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -87,7 +90,7 @@ class Question(NamedTuple):
 
 
 class ThanosClient:
-    """Implements `engine.ports.Upstream`, and passes other requests on unread.
+    """Implements `engine.ports.Upstream`, and `engine.ports.Forwarder`.
 
     admission: who may ask when, and with how much memory. tls: the context for https, for each
     new connection. clock: what those of the addresses are compared with.
@@ -127,37 +130,24 @@ class ThanosClient:
         await self._session.close()
 
     async def ask(
-        self, path: str, form: bytes, caller: Caller, kind: Hashable = None
-    ) -> UpstreamAnswer:
+        self, path: str, form: bytes, caller: Caller, read: Read[T], kind: Hashable = None
+    ) -> T:
         """See `engine.ports.Upstream.ask`."""
         headers = [*caller.pairs, _FORM, self._accept_encoding]
-        return await self._answer(Question("POST", path, headers, form), caller, kind)
+        return await self._answer(Question("POST", path, headers, form), caller, read, kind)
 
-    async def get(self, path_and_query: str, caller: Caller, kind: Hashable = None) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller, read: Read[T], kind: Hashable = None) -> T:
         """See `engine.ports.Upstream.get`."""
         headers = [*caller.pairs, self._accept_encoding]
-        return await self._answer(Question("GET", path_and_query, headers, None), caller, kind)
+        return await self._answer(Question("GET", path_and_query, headers, None), caller, read, kind)
 
     @property
     def _accept_encoding(self) -> tuple[str, str]:
         return ("Accept-Encoding", "gzip" if self._policy.ask_for_gzip else "identity")
 
-    async def _answer(self, question: Question, caller: Caller, kind: Hashable) -> UpstreamAnswer:
+    async def _answer(self, question: Question, caller: Caller, read: Read[T], kind: Hashable) -> T:
+        """What is made of the whole answer to a question, wherever it comes from."""
         memory = self._admission.open()
-        try:
-            answer = await self._read(question, caller, kind, memory)
-        except BaseException:
-            memory.close()
-            raise
-        if answer.status != HTTPStatus.OK:
-            memory.close()
-            raise answer_error(answer)
-        return UpstreamAnswer(answer.body, answer.no_store, answer.content_type, memory)
-
-    async def _read(
-        self, question: Question, caller: Caller, kind: Hashable, memory: MemoryTicket
-    ) -> ReadAnswer:
-        """The whole answer to a question, wherever it comes from."""
 
         async def send(endpoint: Endpoint) -> ReadAnswer:
             answer = await self._open(endpoint, question, caller, ask)
@@ -166,35 +156,53 @@ class ThanosClient:
             finally:
                 answer.leave()
 
-        with asked() as ask:
-            async with until_deadline(caller), self._admission.enter(caller.tenant):
-                await memory.grow(_BUFFERS_BYTES)
-                ask.send()
-                answer = await self._attempts.run(send, kind)
+        async def judge(answer: ReadAnswer) -> T:
             ask.arrive(len(answer.body))
-            return answer
+            if answer.status != HTTPStatus.OK:
+                raise answer_error(answer)
+            whole = UpstreamAnswer(answer.body, answer.no_store, answer.content_type, memory)
+            return await read(whole)
+
+        try:
+            with asked() as ask:
+                async with until_deadline(caller), self._admission.enter(caller.tenant):
+                    await memory.grow(_BUFFERS_BYTES)
+                    ask.send()
+                    return await self._attempts.run(send, kind, judge)
+        except BaseException:
+            memory.close()
+            raise
 
     @asynccontextmanager
     async def forward(
-        self, method: str, raw_path: str, caller: Caller, body: Body
-    ) -> AsyncIterator[OpenAnswer]:
+        self, method: str, raw_path: str, caller: Caller, body: Body, begin: Begin[T]
+    ) -> AsyncIterator[T]:
         """See `engine.ports.Forwarder.forward`; attempts are repeated where that may help."""
         question = Question(method, raw_path, list(caller.pairs), body)
         can_repeat = body is None or isinstance(body, bytes)
         memory = self._admission.open()
         answer: OpenAnswer | None = None
         ask = current().ask()
+
+        async def judge(opened: OpenAnswer) -> tuple[OpenAnswer, T]:
+            ask.arrive(0)
+            return opened, await begin(opened)
+
         try:
             async with until_deadline(caller), self._admission.enter(caller.tenant):
-                await memory.grow(_BUFFERS_BYTES)
+                await memory.grow(_BUFFERS_BYTES + BEGIN_BYTES)
                 ask.send()
-                answer = await self._attempts.run(
+                answer, begun = await self._attempts.run(
                     lambda endpoint: self._open(endpoint, question, caller, ask),
                     ("forward", method, raw_path.partition("?")[0]),
+                    judge,
                     can_repeat,
                 )
-            ask.arrive(0)
-            yield answer
+            yield begun
+        except (BadUpstreamAnswerError, UpstreamUnreachableError) as error:
+            if answer is not None:
+                self.pool.blame(answer.origin, error)
+            raise
         finally:
             ask.end(has_failed=answer is None)
             if answer is not None:
@@ -225,7 +233,7 @@ class ThanosClient:
                 UPSTREAM_ATTEMPTS.labels("given_up" if _is_cancelled(error) else "connection").inc()
                 raise
         UPSTREAM_ATTEMPTS.labels(f"{response.status // 100}xx").inc()
-        answer = OpenAnswer(response)
+        answer = OpenAnswer(response, endpoint)
         try:
             await answer.judge()
         except BaseException:

@@ -29,6 +29,10 @@ class Turn:
         self.candidate = candidate
         self._close: Callable[[], None] | None = close
 
+    @property
+    def is_over(self) -> bool:
+        return self._close is None
+
     def close(self) -> None:
         """It has ended; may be said more than once."""
         close, self._close = self._close, None
@@ -127,6 +131,11 @@ class Pool:
         self._tell(candidate, lambda breaker: breaker.fail(now_ms(), is_refused))
         if candidate.breaker.needs_probe:
             self.news.set()
+
+    def blame(self, endpoint: Endpoint, error: QueryError) -> None:
+        """An answer of an address that was believed has proved to be none."""
+        if candidate := self._candidates.get(endpoint):
+            self.fail(candidate, error=error)
 
     def overtaken(self, candidate: Candidate, slowness: float) -> None:
         """Another address has answered first, although it was asked later."""

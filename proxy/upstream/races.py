@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from proxy.errors import BadUpstreamAnswerError, QueryTimeoutError, UpstreamUnreachableError
 
@@ -26,9 +27,29 @@ class Answer(Protocol):
 
 
 R = TypeVar("R", bound=Answer)
+T = TypeVar("T")
 
 _OF_ONE_ADDRESS = (UpstreamUnreachableError, QueryTimeoutError, BadUpstreamAnswerError)
 """Failures that another address need not meet; a limit it would."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought(Generic[R, T]):
+    """An answer, and what was made of it: nothing where it is worth another."""
+
+    answer: R
+    made: tuple[T, ...] = ()
+
+    @property
+    def status(self) -> int:
+        return self.answer.status
+
+    @property
+    def worth_another(self) -> bool:
+        return not self.made
+
+    def leave(self) -> None:
+        self.answer.leave()
 
 
 async def first_good(racers: Sequence[asyncio.Task[R]]) -> asyncio.Task[R]:

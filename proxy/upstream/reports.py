@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy.codec.stores_json import parse_stores, start_time
 from proxy.engine.fan_out import fan_out
-from proxy.errors import QueryError, UpstreamUnreachableError
+from proxy.errors import BadUpstreamAnswerError, QueryError, UpstreamUnreachableError
 from proxy.plan.store_views import Look, least_view
 from proxy.upstream.answers import ReadAnswer, answer_error
 from proxy.upstream.races import end_all
@@ -60,7 +60,14 @@ class Reports:
             raise answer_error(answer)
         info = await self._ask_one(candidate, "/api/v1/status/runtimeinfo")  # afterwards, not before
         candidate.started = start_time(info.body) if info.status == HTTPStatus.OK else ""
-        return parse_stores(answer.body)
+        try:
+            stores = parse_stores(answer.body)
+        except BadUpstreamAnswerError as error:
+            if candidate.has_listed_stores:  # else it may be a gateway that hides this path alone
+                self._pool.fail(candidate, error=error)
+            raise
+        candidate.has_listed_stores = True
+        return stores
 
     async def is_ready(self, timeout_s: float) -> bool:
         """Whether any address says that it is ready; the first that does is enough."""

@@ -7,7 +7,7 @@ import gzip
 import aiohttp
 import pytest
 
-from tests.clients import Proxy, range_path, raw_exchange, running
+from tests.clients import Proxy, range_path, raw_exchange, running, three
 from tests.fakes import (
     Behaviour,
     FakeUpstream,
@@ -80,15 +80,55 @@ async def test_a_split_that_is_no_matrix_is_a_bad_gateway(
     assert (await proxy.range()).error[0] == 502
 
 
-async def test_an_answer_that_breaks_off_under_way_breaks_the_clients_connection(
+NO_ANSWERS = {
+    "a page": reply(200, HTML, "text/html"),
+    "a page that claims to be JSON": reply(200, HTML),
+    "no body": reply(200, b""),
+    "half a body": reply(200, b'{"status":"success","data":[{"a":"b"}'),
+    "garbage": reply(200, b"\x00\xff" * 50),
+    "no gzip": reply(200, b"hello", headers=GZIP),
+    "a redirect": reply(302, b"", headers={"Location": "/login"}),
+}
+PATHS = {
+    "split": range_path(),
+    "labels": "/api/v1/labels",
+    "series": "/api/v1/series?match[]=up",
+    "instant": "/api/v1/query?query=up",
+    "whole": range_path({"limit": "9"}),
+}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+@pytest.mark.parametrize("behaviour", NO_ANSWERS.values(), ids=NO_ANSWERS)
+async def test_one_of_three_that_answers_with_nothing_is_not_noticed(
+    behaviour: Behaviour, path: str
+) -> None:
+    async with three() as (proxy, upstreams):
+        right = await proxy.get(path)
+        assert right.status == 200
+        upstreams[0].script = always(behaviour)
+        for _ in range(30):
+            answer = await proxy.get(path)
+            assert (answer.status, answer.body) == (200, right.body)
+        assert len(upstreams[0].asked) <= 12, "it is ejected"
+
+
+async def test_an_answer_that_breaks_off_before_much_of_it_was_there_is_a_bad_gateway(
+    proxy: Proxy, upstream: FakeUpstream
+) -> None:
+    upstream.script = always(broken_off(b'{"status":"success",', 1000))
+    assert (await proxy.range(WHOLE)).error[:2] == (502, "unavailable")
+
+
+async def test_what_is_passed_on_unread_and_breaks_off_breaks_the_clients_connection(
     proxy: Proxy, upstream: FakeUpstream
 ) -> None:
     upstream.script = always(broken_off(b'{"status":"success",', 1000))
     with pytest.raises(aiohttp.ClientPayloadError):
-        await proxy.range(WHOLE)
+        await proxy.get("/api/v1/rules")
     head = b"HTTP/1.1 200 x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     upstream.script = always(raw_bytes(head + b"9\r\n" + b'{"status"' + b"\r\n"))
-    request = f"GET {range_path(WHOLE)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    request = b"GET /api/v1/rules HTTP/1.1\r\nHost: x\r\n\r\n"
     received = await raw_exchange(proxy.app.url, request)
     assert received.endswith(b'{"status"\r\n')
 

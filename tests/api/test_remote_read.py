@@ -219,6 +219,15 @@ async def test_another_encoding_is_refused(server: Server) -> None:
     assert (status, sentence) == (400, "the body's Content-Encoding is gzip; compress it with snappy")
 
 
+async def test_an_encoding_that_is_no_text_is_refused_in_text(server: Server) -> None:
+    head = (
+        b"POST /api/v1/read HTTP/1.1\r\nHost: x\r\nContent-Encoding: gz\xcdp\r\nContent-Length: 0\r\n"
+    )
+    received = await raw_exchange(server.url, head + b"Connection: close\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Encoding is gz?p;" in received
+
+
 @pytest.mark.parametrize("is_announced", [True, False])
 async def test_a_hundred_megabytes_of_garbage_are_refused(server: Server, is_announced: bool) -> None:
     async def garbage() -> AsyncIterator[bytes]:

@@ -26,6 +26,10 @@ def test_a_message_is_read_back_as_it_was_and_holds_no_markup(text: str) -> None
     assert not set(written) & set("<>&\u2028\u2029")
 
 
+def test_an_error_may_repeat_a_header_that_is_no_text() -> None:
+    assert orjson.loads(error_body("bad_data", "no \udccd"))["error"] == "no ?"
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [

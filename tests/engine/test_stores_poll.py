@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pytest
 
@@ -18,8 +18,10 @@ from tests.engine.cached import ManualClock
 from tests.plan.stores import ALL, broken, store
 
 if TYPE_CHECKING:
-    from proxy.engine.ports import UpstreamAnswer
+    from proxy.engine.ports import Read
     from proxy.model.query import Caller
+
+T = TypeVar("T")
 
 A, B = store("a"), store("b")
 INTERVAL_S = 0.001
@@ -34,10 +36,12 @@ class Listing:
     look: Looking
     looks: int = 0
 
-    async def ask(self, path: str, form: bytes, caller: Caller, kind: object = None) -> UpstreamAnswer:
+    async def ask(
+        self, path: str, form: bytes, caller: Caller, read: Read[T], kind: object = None
+    ) -> T:
         raise AssertionError(path)
 
-    async def get(self, path_and_query: str, caller: Caller, kind: object = None) -> UpstreamAnswer:
+    async def get(self, path_and_query: str, caller: Caller, read: Read[T], kind: object = None) -> T:
         raise AssertionError(path_and_query)
 
     async def stores(self) -> Look | None:

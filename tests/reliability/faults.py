@@ -132,6 +132,9 @@ FAULTS = (
     treated("resets", "one resets every second request, 10 s long", Treatment(Ill.RESET, every=2)),
     treated("cut", "one ends its answers half way, 10 s long", Treatment(Ill.CUT)),
     treated("storm", "a gateway answers 503 for one, 10 s long", Treatment(Ill.REFUSED)),
+    treated("html", "one answers 200 with a page, 10 s long", Treatment(Ill.PAGE)),
+    treated("garbage", "one answers 200 with garbage, 10 s long", Treatment(Ill.GARBAGE)),
+    treated("half", "one answers halves as if they were whole, 10 s long", Treatment(Ill.HALF)),
     treated("silent", "one accepts and never answers, 10 s long", Treatment(Ill.SILENT)),
     Fault(
         "store",

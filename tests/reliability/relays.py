@@ -27,6 +27,14 @@ REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 29\r\n\r\n"
     b"<h1>503 upstream connect</h1>"
 )
+BODIES_OF_NOTHING = {
+    "PAGE": (b"text/html", b"<!doctype html><title>Sign in</title>"),
+    "GARBAGE": (b"application/json", b"\x00\xff" * 500),
+    "HALF": (
+        b"application/json",
+        b'{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"}',
+    ),
+}
 GONE = (OSError, asyncio.IncompleteReadError)
 
 
@@ -38,6 +46,9 @@ class Ill(enum.Enum):
     RESET = "its connection is reset"
     CUT = "its answer ends half way"
     REFUSED = "a gateway answers 503 with HTML"
+    PAGE = "a page is the answer, with 200"
+    GARBAGE = "bytes that mean nothing are the answer, with 200"
+    HALF = "half an answer is the answer, with its length and 200"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -152,6 +163,8 @@ class HttpRelay(Relay):
                     return
                 if treatment.ill is Ill.REFUSED:
                     writer.write(REFUSAL)
+                elif treatment.ill.name in BODIES_OF_NOTHING:
+                    writer.write(no_answer(treatment.ill))
                 else:
                     await passage.send(request, is_cut=treatment.ill is Ill.CUT)
         finally:
@@ -207,6 +220,13 @@ async def read_request(reader: asyncio.StreamReader) -> bytes:
         return b""
     found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     return head + await reader.readexactly(int(found.group(1)) if found else 0)
+
+
+def no_answer(ill: Ill) -> bytes:
+    """A complete HTTP response of 200 with a body that is none."""
+    content_type, body = BODIES_OF_NOTHING[ill.name]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+    return head % (content_type, len(body)) + body
 
 
 def first_half(answer: bytes) -> bytes:

@@ -25,7 +25,9 @@ def stage(thanos: ThanosCluster) -> Iterator[Stage]:
         yield opened
 
 
-@pytest.mark.parametrize("name", ["killed", "paused", "very-late", "silent", "cut"])
+@pytest.mark.parametrize(
+    "name", ["killed", "paused", "very-late", "silent", "cut", "html", "garbage", "half"]
+)
 def test_one_of_three_that_fails_is_not_noticed(stage: Stage, name: str) -> None:
     shorter = dataclasses.replace(fault(name), lasts_s=PACE.end_s - PACE.fault_s)
     found = figures(stage.run(shorter, FLEET))

@@ -94,6 +94,19 @@ def test_half_an_answer_has_its_whole_head() -> None:
     assert first_half(b"HTTP/1.1 200 OK\r\n\r\n1234") == b"HTTP/1.1 200 OK\r\n\r\n12"
 
 
+@pytest.mark.parametrize("ill", [Ill.PAGE, Ill.GARBAGE, Ill.HALF])
+def test_what_is_no_answer_looks_like_one_and_the_connection_goes_on(
+    relay: HttpRelay, ill: Ill
+) -> None:
+    connection = http.client.HTTPConnection(relay.address, timeout=5)
+    for treatment, is_right in ((Treatment(ill), False), (WELL, True)):
+        relay.treatment = treatment
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read() == BODY) == (200, is_right)
+    connection.close()
+
+
 def test_silence_is_silence_until_the_client_has_had_enough(relay: HttpRelay) -> None:
     relay.treatment = Treatment(Ill.SILENT)
     with pytest.raises(TimeoutError):

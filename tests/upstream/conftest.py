@@ -16,6 +16,7 @@ from tests.fakes import FakeUpstream, fake_upstream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from proxy.engine.ports import OpenAnswer, UpstreamAnswer
     from proxy.engine.ticket import Ticket
 
 
@@ -82,3 +83,13 @@ def policy() -> ClientPolicy:
 async def client(upstream: FakeUpstream, policy: ClientPolicy) -> AsyncIterator[ThanosClient]:
     async with client_of(policy, upstream) as client:
         yield client
+
+
+async def as_it_is(answer: UpstreamAnswer) -> UpstreamAnswer:
+    """Makes nothing else of an answer."""
+    return answer
+
+
+async def opened(answer: OpenAnswer) -> OpenAnswer:
+    """Believes an answer whose body nobody has read."""
+    return answer

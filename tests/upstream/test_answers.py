@@ -18,6 +18,7 @@ from proxy.errors import (
     UpstreamRefusedError,
     UpstreamUnreachableError,
 )
+from proxy.upstream.addresses import Endpoint
 from proxy.upstream.answers import (
     OpenAnswer,
     ReadAnswer,
@@ -46,7 +47,7 @@ HTML = b"<html>no upstream</html>"
 async def opened(upstream: FakeUpstream, behaviour: Behaviour) -> AsyncIterator[OpenAnswer]:
     upstream.script = always(behaviour)
     async with aiohttp.ClientSession(auto_decompress=False) as session:
-        answer = OpenAnswer(await session.get(upstream.url))
+        answer = OpenAnswer(await session.get(upstream.url), Endpoint(upstream.url))
         yield answer
         answer.leave()
 
@@ -176,13 +177,13 @@ async def test_the_connection_is_kept_when_all_was_read_and_ended_otherwise(
 ) -> None:
     async with aiohttp.ClientSession() as session:
         upstream.script = always(reply(200, b"{}"))
-        answer = OpenAnswer(await session.get(upstream.url))
+        answer = OpenAnswer(await session.get(upstream.url), Endpoint(upstream.url))
         await read(answer)
         answer.leave()
         answer.leave()
         assert upstream.open_connections() == 1
         upstream.script = always(drip([b"{"] * 1000, 0.01))
-        answer = OpenAnswer(await session.get(upstream.url))
+        answer = OpenAnswer(await session.get(upstream.url), Endpoint(upstream.url))
         answer.leave()
         answer.leave()
         await upstream.until(lambda: upstream.open_connections() == 0)

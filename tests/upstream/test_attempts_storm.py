@@ -99,10 +99,17 @@ class Storm:
         self.brought.append(answer)
         return answer
 
+    async def read(self, answer: Brought) -> Brought:
+        await self.pause()
+        if self.chance.random() < 0.2:
+            raise self.chance.choice(ERRORS)
+        return answer
+
     async def ask(self) -> None:
         kind = self.chance.choice(["a", "b", None])
         with contextlib.suppress(QueryError, KeyError):
-            self.taken.append(await self.attempts.run(self.send, kind, self.chance.random() < 0.9))
+            can_repeat = self.chance.random() < 0.9
+            self.taken.append(await self.attempts.run(self.send, kind, self.read, can_repeat))
 
     async def client(self) -> None:
         """Asks, and may leave at any moment, more than once."""

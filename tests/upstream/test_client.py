@@ -36,7 +36,7 @@ from tests.fakes import (
     reply,
     reset,
 )
-from tests.upstream.conftest import client_of
+from tests.upstream.conftest import as_it_is, client_of, opened
 
 if TYPE_CHECKING:
     from proxy.upstream.client import ClientPolicy, ThanosClient
@@ -49,7 +49,7 @@ HTML_503 = reply(503, b"<html>no upstream</html>", "text/html")
 
 
 async def ask(client: ThanosClient) -> bytes:
-    return (await client.ask(PATH, FORM, CALLER)).body
+    return (await client.ask(PATH, FORM, CALLER, as_it_is)).body
 
 
 async def test_a_split_is_asked_as_a_form_with_the_callers_headers(
@@ -161,7 +161,7 @@ async def test_nobody_there_is_unreachable(policy: ClientPolicy) -> None:
         nobody = FakeUpstream(f"http://127.0.0.1:{unused.getsockname()[1]}")
         async with client_of(policy, nobody) as client:
             with pytest.raises(UpstreamUnreachableError, match="cannot be reached"):
-                await client.ask(PATH, FORM, CALLER)
+                await client.ask(PATH, FORM, CALLER, as_it_is)
             assert not await client.is_ready(1)
 
 
@@ -217,8 +217,8 @@ async def test_an_answer_has_a_largest_size_whatever_its_encoding(
 
 async def test_no_store_is_noticed(client: ThanosClient, upstream: FakeUpstream) -> None:
     upstream.script = in_turn(reply(200, b"{}", headers={"Cache-Control": "private, no-store"}), OK)
-    assert (await client.ask(PATH, FORM, CALLER)).no_store
-    assert not (await client.ask(PATH, FORM, CALLER)).no_store
+    assert (await client.ask(PATH, FORM, CALLER, as_it_is)).no_store
+    assert not (await client.ask(PATH, FORM, CALLER, as_it_is)).no_store
 
 
 async def test_who_leaves_takes_his_request_along(client: ThanosClient, upstream: FakeUpstream) -> None:
@@ -235,7 +235,7 @@ async def test_who_leaves_in_the_middle_of_a_body_ends_the_connection(
     client: ThanosClient, upstream: FakeUpstream
 ) -> None:
     upstream.script = always(drip([b"{"] * 1000, 0.01))
-    async with client.forward("GET", "/x", CALLER, None) as answer:
+    async with client.forward("GET", "/x", CALLER, None, opened) as answer:
         assert await anext(answer.chunks()) == b"{"
     await upstream.until(lambda: upstream.asked[0].left)
     assert upstream.open_connections() == 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.errors import (
+    BadUpstreamAnswerError,
     LimitError,
     QueryError,
     QueryTimeoutError,
@@ -33,11 +34,12 @@ from tests.fakes import (
     reply,
     reset,
 )
-from tests.upstream.conftest import Open, client_of
+from tests.upstream.conftest import Open, as_it_is, client_of, opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from proxy.engine.ports import UpstreamAnswer
     from proxy.upstream.client import ClientPolicy, ThanosClient
 
 PATH = "/api/v1/query"
@@ -81,7 +83,7 @@ async def test_with_one_of_three_ill_no_question_fails_and_memory_is_counted_onc
     admission = Open()
     async with client_of(policy, *upstreams, admission=admission) as client:
         for _ in range(20):
-            answer = await client.ask(PATH, b"query=up", CALLER, "kind")
+            answer = await client.ask(PATH, b"query=up", CALLER, as_it_is, "kind")
             assert answer.body == BODY
             assert answer.memory.held_bytes == BUFFERS_BYTES + 2 * len(BODY)
             answer.memory.close()
@@ -89,6 +91,51 @@ async def test_with_one_of_three_ill_no_question_fails_and_memory_is_counted_onc
         assert len(upstreams[0].asked) <= 6, "it is ejected, or given little because it is slow"
         assert admission.inside == 0
         await upstreams[0].until(lambda: upstreams[0].running == 0)
+
+
+async def understood(answer: UpstreamAnswer) -> UpstreamAnswer:
+    if answer.body != BODY:
+        raise BadUpstreamAnswerError("garbage")
+    return answer
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        pytest.param(reply(200, b"<html>" * 5_000, "text/html"), id="a page"),
+        pytest.param(reply(200, b""), id="nothing"),
+        pytest.param(reply(200, BODY[:-5]), id="half a body"),
+        pytest.param(reply(302, b"", headers={"Location": "/login"}), id="a redirect"),
+        pytest.param(reply(200, b"hello", headers={"Content-Encoding": "gzip"}), id="no gzip"),
+    ],
+)
+async def test_what_its_reader_calls_no_answer_is_asked_for_elsewhere_and_held_by_nobody(
+    upstreams: list[FakeUpstream], policy: ClientPolicy, ill: Behaviour
+) -> None:
+    script_all(upstreams, OK)
+    upstreams[0].script = always(ill)
+    admission = Open()
+    async with client_of(policy, *upstreams, admission=admission) as client:
+        for _ in range(60):
+            answer = await client.ask(PATH, b"query=up", CALLER, understood, "kind")
+            assert answer.memory.held_bytes == BUFFERS_BYTES + 2 * len(BODY)
+            answer.memory.close()
+            assert admission.memory.used_bytes == 0
+        assert len(upstreams[0].asked) <= 6, "it is ejected"
+
+
+async def test_what_nobody_answers_is_raised_and_held_by_nobody(
+    upstreams: list[FakeUpstream], policy: ClientPolicy
+) -> None:
+    script_all(upstreams, reply(200, b"<html>"))
+    admission = Open()
+    async with client_of(policy, *upstreams, admission=admission) as client:
+        for number in range(1, 6):
+            with pytest.raises(BadUpstreamAnswerError):
+                await client.ask(PATH, b"", CALLER, understood, "kind")
+            assert asked(upstreams) == 2 * number
+            assert admission.memory.used_bytes == 0
+        assert len(client.pool.in_rotation) == 3
 
 
 async def test_a_hedge_that_has_lost_after_its_body_was_there_holds_no_memory(
@@ -101,7 +148,7 @@ async def test_a_hedge_that_has_lost_after_its_body_was_there_holds_no_memory(
         for _ in range(10):
             at_once.clear()
             before = asked(upstreams)
-            asking = asyncio.create_task(client.ask(PATH, b"", CALLER, "kind"))
+            asking = asyncio.create_task(client.ask(PATH, b"", CALLER, as_it_is, "kind"))
             await upstreams[0].until(lambda before=before: asked(upstreams) >= before + 2)  # type: ignore[misc]
             at_once.set()
             answer = await asking
@@ -117,7 +164,7 @@ async def test_a_gateways_page_holds_no_memory_while_another_is_asked(
     for one in upstreams:
         one.script = lambda _asked: next(pages)
     async with client_of(policy, *upstreams) as client:
-        answer = await client.ask(PATH, b"", CALLER)
+        answer = await client.ask(PATH, b"", CALLER, as_it_is)
         assert answer.memory.held_bytes == BUFFERS_BYTES + 2 * len(BODY)
 
 
@@ -134,7 +181,7 @@ async def test_when_all_fail_nothing_is_held(
         ):
             script_all(upstreams, behaviour)
             with pytest.raises(QueryError):
-                await client.ask(PATH, b"", CALLER, "kind")
+                await client.ask(PATH, b"", CALLER, as_it_is, "kind")
             assert (admission.memory.used_bytes, admission.inside) == (0, 0)
 
 
@@ -146,7 +193,7 @@ async def test_no_memory_is_no_fault_of_the_address_and_is_not_asked_for_again_e
     async with client_of(policy, *upstreams, admission=admission) as client:
         for _ in range(20):
             with pytest.raises((TooManyRequestsError, LimitError)):
-                await client.ask(PATH, b"", CALLER, "kind")
+                await client.ask(PATH, b"", CALLER, as_it_is, "kind")
         assert asked(upstreams) == 20
         assert {one.breaker.state for one in client.pool.candidates} == {State.CLOSED}
         assert admission.memory.used_bytes == 0
@@ -159,7 +206,7 @@ async def test_who_leaves_takes_all_attempts_along(
     script_all(upstreams, behaviour)
     admission = Open()
     async with client_of(policy, *upstreams, admission=admission) as client:
-        asking = asyncio.create_task(client.ask(PATH, b"", CALLER, "kind"))
+        asking = asyncio.create_task(client.ask(PATH, b"", CALLER, as_it_is, "kind"))
         await upstreams[0].until(lambda: asked(upstreams) == 2)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -177,7 +224,7 @@ async def test_the_deadline_ends_all_attempts(
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         with pytest.raises(QueryTimeoutError):
-            await client.ask(PATH, b"", Caller((), deadline_s=began_s + 0.1), "kind")
+            await client.ask(PATH, b"", Caller((), deadline_s=began_s + 0.1), as_it_is, "kind")
         assert 0.3 < loop.time() - began_s < 1
         assert asked(upstreams) == 2
         for one in upstreams:
@@ -191,7 +238,7 @@ async def test_a_deadline_that_has_passed_already_asks_nobody_twice(
     past = Caller((), deadline_s=asyncio.get_running_loop().time() - 10)
     async with client_of(policy, *upstreams) as client:
         with pytest.raises(QueryTimeoutError):
-            await client.ask(PATH, b"", past, "kind")
+            await client.ask(PATH, b"", past, as_it_is, "kind")
         assert asked(upstreams) <= 1
 
 
@@ -202,7 +249,9 @@ async def test_an_address_that_goes_away_answers_what_it_was_asked_and_nothing_e
     script_all(upstreams, after(go_on, OK))
     calm = dataclasses.replace(policy, attempts=AttemptPolicy(most=1, backoff_s=0, hedge=False))
     async with client_of(calm, *upstreams) as client:
-        running = [asyncio.create_task(client.ask(PATH, b"", CALLER, "kind")) for _ in range(9)]
+        running = [
+            asyncio.create_task(client.ask(PATH, b"", CALLER, as_it_is, "kind")) for _ in range(9)
+        ]
         await upstreams[0].until(lambda: asked(upstreams) == 9)
         going = len(upstreams[0].asked)
         assert going > 0
@@ -211,7 +260,7 @@ async def test_an_address_that_goes_away_answers_what_it_was_asked_and_nothing_e
         for one in running:
             assert (await one).body == BODY
         for _ in range(20):
-            await client.ask(PATH, b"", CALLER, "kind")
+            await client.ask(PATH, b"", CALLER, as_it_is, "kind")
         assert len(upstreams[0].asked) == going
 
 
@@ -221,7 +270,7 @@ async def test_an_address_that_goes_away_ends_the_stream_that_it_began(
     upstreams[0].script = always(drip([b"a", b"b", b"c"], 0.02))
     async with (
         client_of(policy, upstreams[0]) as client,
-        client.forward("GET", "/x", CALLER, None) as answer,
+        client.forward("GET", "/x", CALLER, None, opened) as answer,
     ):
         assert await anext(answer.chunks()) == b"a"
         client.pool.set_endpoints([Endpoint(upstreams[1].url)])
@@ -237,7 +286,7 @@ async def test_what_is_passed_on_goes_elsewhere_too_when_an_address_is_dead_or_l
         admission = Open()
         async with client_of(policy, *upstreams, admission=admission) as client:
             for body in (None, b"query=up") * 5:
-                async with client.forward("POST", PATH, CALLER, body) as answer:
+                async with client.forward("POST", PATH, CALLER, body, opened) as answer:
                     assert b"".join([chunk async for chunk in answer.chunks()]) == BODY
                 assert (admission.memory.used_bytes, admission.inside) == (0, 0)
 
@@ -253,7 +302,7 @@ async def test_a_body_that_is_still_arriving_is_sent_once(
     script_all(upstreams, reset)
     async with client_of(policy, *upstreams) as client:
         with pytest.raises(UpstreamUnreachableError):
-            async with client.forward("POST", PATH, CALLER, pieces()):
+            async with client.forward("POST", PATH, CALLER, pieces(), opened):
                 raise AssertionError("there is no answer")
         assert asked(upstreams) == 1
 
@@ -264,7 +313,7 @@ async def test_an_address_that_was_looked_up_is_called_by_its_name(
     upstream.script = always(OK)
     async with client_of(policy, upstream) as client:
         client.pool.set_endpoints([Endpoint(upstream.url, "thanos.test:10902", "thanos.test")])
-        await client.ask(PATH, b"", CALLER)
+        await client.ask(PATH, b"", CALLER, as_it_is)
         assert upstream.asked[0].header("Host") == ["thanos.test:10902"]
 
 
@@ -274,7 +323,7 @@ async def test_the_upstreams_own_error_is_not_asked_for_elsewhere(
     script_all(upstreams, reply(503, ERROR_JSON))
     async with client_of(policy, *upstreams) as client:
         with pytest.raises(UpstreamAnswerError):
-            await client.ask(PATH, b"", CALLER, "kind")
+            await client.ask(PATH, b"", CALLER, as_it_is, "kind")
         assert asked(upstreams) == 1
 
 
@@ -287,11 +336,11 @@ async def one_client(chance: random.Random, client: ThanosClient) -> None:
         way = chance.random()
         try:
             if way < 0.4:
-                (await client.ask(PATH, b"", caller, "a")).memory.close()
+                (await client.ask(PATH, b"", caller, as_it_is, "a")).memory.close()
             elif way < 0.7:
-                (await client.get(PATH, caller, "b")).memory.close()
+                (await client.get(PATH, caller, as_it_is, "b")).memory.close()
             else:
-                async with client.forward("GET", PATH, caller, None) as answer:
+                async with client.forward("GET", PATH, caller, None, opened) as answer:
                     await anext(answer.chunks(), b"")
         except QueryError:
             pass

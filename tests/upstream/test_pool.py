@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from proxy.errors import UpstreamRefusedError
+from proxy.errors import BadUpstreamAnswerError, UpstreamRefusedError
 from proxy.plan.breaker import BreakerPolicy, State
 from proxy.telemetry.metrics import ENDPOINTS
 from proxy.telemetry.registry import REGISTRY
@@ -239,3 +239,10 @@ async def test_how_long_good_answers_take_is_known(pool: Pool) -> None:
         pool.succeed(a, 4.0, 200.0)
     assert a.signs.latency_ms(now_ms()) == 200
     assert a.signs.slowness(now_ms()) == pytest.approx(4, rel=0.01)
+
+
+async def test_an_answer_that_proves_to_be_none_later_counts_against_its_address(pool: Pool) -> None:
+    for _ in range(2):
+        pool.blame(A, BadUpstreamAnswerError("half"))
+        pool.blame(C, BadUpstreamAnswerError("half"))  # unknown here, or gone meanwhile
+    assert [one.breaker.state for one in pool.candidates] == [State.OPEN, State.CLOSED]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.errors import QueryError, UpstreamUnreachableError
+from proxy.errors import BadUpstreamAnswerError, QueryError, UpstreamUnreachableError
 from proxy.plan.breaker import State
 from proxy.upstream.addresses import Endpoint
 from proxy.upstream.reports import Reports
@@ -252,3 +252,30 @@ async def test_an_address_is_not_asked_with_anybodys_headers(
     upstream.script = thanos(listing("a"))
     await client.stores()
     assert {name for name, _ in upstream.asked[0].headers} == {"Host", "Accept-Encoding"}
+
+
+async def test_an_address_whose_list_of_stores_has_become_garbage_gets_no_work(
+    upstreams: list[FakeUpstream], policy: ClientPolicy
+) -> None:
+    for one in upstreams:
+        one.script = thanos(listing("a"))
+    async with client_of(policy, *upstreams) as client:
+        assert await client.stores()
+        upstreams[0].script = thanos(reply(200, b"<html>"))
+        for _ in range(5):
+            with pytest.raises(BadUpstreamAnswerError):
+                await client.stores()
+        look = await client.stores()
+        assert look is not None
+        assert len(client.pool.in_rotation) == 2
+
+
+async def test_who_has_never_listed_stores_is_not_blamed_for_that(
+    upstreams: list[FakeUpstream], policy: ClientPolicy
+) -> None:
+    upstreams[0].script = thanos(reply(200, b"<html>sign in</html>"))
+    async with client_of(policy, upstreams[0], upstreams[1]) as client:
+        for _ in range(20):
+            with pytest.raises(BadUpstreamAnswerError):
+                await client.stores()
+        assert all(one.breaker.state is State.CLOSED for one in client.pool.candidates)
