@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from proxy.model.grid import Grid
-from proxy.telemetry.metrics import IN_FLIGHT
+from proxy.telemetry.book import requests_in_flight
 from tests.clients import DAY_MS, QUERY, RANGE, Answer, Proxy, running
 from tests.fakes import (
     FakeUpstream,
@@ -237,15 +237,15 @@ async def test_a_dashboard_that_many_open_at_once_is_asked_once(
 async def test_a_client_that_hangs_up_does_not_spoil_it_for_the_others(
     cached: Proxy, upstream: FakeUpstream
 ) -> None:
-    may_answer = asyncio.Event()
+    may_answer, before = asyncio.Event(), requests_in_flight()
     upstream.script = always(after(may_answer, matrix()))
     leader = asyncio.create_task(cached.range())
     await upstream.until(lambda: len(upstream.asked) == 1)
     others = [asyncio.create_task(cached.range()) for _ in range(5)]
-    await upstream.until(lambda: IN_FLIGHT._value.get() == 6)
+    await upstream.until(lambda: requests_in_flight() == before + 6)
     await asyncio.sleep(0.02)
     leader.cancel()
-    await upstream.until(lambda: IN_FLIGHT._value.get() == 5)
+    await upstream.until(lambda: requests_in_flight() == before + 5)
     may_answer.set()
     assert {(await other).body for other in others} == {matrix_body(GRID)}
     assert len(upstream.asked) == 1
