@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from proxy.status.snapshot import FailingQuery
 
-_LATELY_MS = 60_000
+_LATELY_MS = 300_000
+"""A dashboard is mostly asked for once a minute."""
 _REMEMBERED = 20
 """Failures of one expression."""
 _LONGEST_EXPRESSION = 500
@@ -62,7 +63,7 @@ class FailingQueries:
         return found
 
     def lately(self, now_ms: int) -> tuple[FailingQuery, ...]:
-        """Those of the last minute, the worst first."""
+        """Those of the last five minutes, the worst first."""
         shown = [one.shown(now_ms) for one in self._failures.values()]
         found = [one for one in shown if one is not None]
         found.sort(key=lambda one: (not one.has_killed, -one.failures, -one.last_ms))

@@ -18,6 +18,8 @@ _REFUSALS_PER_S = 0.3
 """Three within ten seconds: one alone says nothing."""
 _LONGEST_STUCK_MS = 10_000
 _LEAST_FAILURES = 3
+_LATELY_MS = 45_000
+"""One that has not failed for longer is mended, or nobody asks it any more."""
 _MOST_DEADLY = 3
 """Where more expressions than this fail again and again, it is not they who are at fault."""
 _LATE_MS = 500.0
@@ -109,7 +111,8 @@ def memory(now: Snapshot) -> Iterator[Finding]:
 
 def queries(now: Snapshot) -> Iterator[Finding]:
     """Expressions that fail again and again, or that ran when a process died."""
-    failing = [one for one in now.failing if one.failures >= _LEAST_FAILURES]
+    lately = [one for one in now.failing if now.at_ms - one.last_ms <= _LATELY_MS]
+    failing = [one for one in lately if one.failures >= _LEAST_FAILURES]
     yield from (_deadly(one) for one in now.failing if one.has_killed)
     if len(failing) <= _MOST_DEADLY:
         yield from (_deadly(one) for one in failing if not one.has_killed)
@@ -121,7 +124,7 @@ def _deadly(one: FailingQuery) -> Finding:
     did = (
         "ran when a process died"
         if one.has_killed
-        else f"failed {one.failures} times within a minute ({one.reason})"
+        else f"failed {one.failures} times within five minutes ({one.reason})"
     )
     return Finding(
         "query_of_death",

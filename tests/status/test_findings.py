@@ -20,7 +20,7 @@ from proxy.status.snapshot import (
     TenantLoad,
     TierState,
 )
-from tests.status.snapshots import address, snapshot
+from tests.status.snapshots import NOW_MS, address, snapshot
 
 LOST = StoreState("store", "s:1", 0, 1, is_healthy=False, hole="away")
 TROUBLE: dict[str, dict[str, Any]] = {
@@ -35,7 +35,7 @@ TROUBLE: dict[str, dict[str, Any]] = {
     "queue_long": {"queue": Queue(8, 8, 9, tenants=(TenantLoad("a", 4, 4), TenantLoad("b", 4, 5)))},
     "queue_stuck": {"queue": Queue(2, 2, 1, stuck_ms=99_000)},
     "no_memory": {"memory": MemoryInFlight(9, 9, 1, 9)},
-    "query_of_death": {"failing": (FailingQuery("q", 3),)},
+    "query_of_death": {"failing": (FailingQuery("q", 3, last_ms=NOW_MS),)},
     "loop_blocked": {"rates": Rates(loop_lag_ms=900)},
     "errors": {"rates": Rates(10, 5)},
     "slow": {"rates": Rates(p99_ms=20_000)},

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.status.load_rules import answers, loop, memory, queries, queue
 from proxy.status.snapshot import FailingQuery, MemoryInFlight, Queue, Rates, TenantLoad
-from tests.status.snapshots import faults, only
+from tests.status.snapshots import NOW_MS, faults, only
 
 
 def test_a_queue_that_stands_still_is_stuck() -> None:
@@ -72,23 +72,24 @@ def test_answers_that_get_no_memory_are_named() -> None:
 
 
 def test_an_expression_that_fails_three_times_is_named() -> None:
-    query = FailingQuery("sum(x)", 3, "timeout", "dash", "team")
+    query = FailingQuery("sum(x)", 3, "timeout", "dash", "team", NOW_MS - 45_000)
     found = only(queries, failing=(query,))
     assert (found.fault, found.subject) == ("query_of_death", "sum(x)")
     assert found.text == (
-        "the query sum(x) (tenant team, dashboard dash) failed 3 times within a minute (timeout)"
+        "the query sum(x) (tenant team, dashboard dash) failed 3 times within five minutes (timeout)"
     )
-    assert faults(queries, failing=(FailingQuery("sum(x)", 2, "timeout"),)) == []
+    assert faults(queries, failing=(FailingQuery("sum(x)", 2, "timeout", last_ms=NOW_MS),)) == []
+    assert faults(queries, failing=(FailingQuery("x", 9, "timeout", last_ms=NOW_MS - 45_001),)) == []
 
 
 def test_where_many_expressions_fail_it_is_not_they() -> None:
-    failing = tuple(FailingQuery(f"q{number}", 9, "timeout") for number in range(4))
+    failing = tuple(FailingQuery(f"q{number}", 9, "timeout", last_ms=NOW_MS) for number in range(4))
     assert faults(queries, failing=failing) == []
     assert faults(queries, failing=failing[:3]) == ["query_of_death"] * 3
 
 
 def test_a_query_that_ran_when_a_process_died_is_always_named() -> None:
-    failing = tuple(FailingQuery(f"q{number}", 9, "timeout") for number in range(4))
+    failing = tuple(FailingQuery(f"q{number}", 9, "timeout", last_ms=NOW_MS) for number in range(4))
     found = only(queries, failing=(*failing, FailingQuery("deadly", 0, has_killed=True)))
     assert (found.subject, found.is_critical) == ("deadly", True)
     assert found.text == "the query deadly ran when a process died"

@@ -170,6 +170,7 @@ async def test_a_query_of_death_is_named(upstreams: list[FakeUpstream]) -> None:
             finding = await stage.named("query_of_death")
             assert finding.subject == DEADLY
             assert "dashboard dash" in finding.text
+        await stage.gone("query_of_death")
 
 
 async def test_no_memory_left_is_named(upstreams: list[FakeUpstream]) -> None:
@@ -224,3 +225,5 @@ async def test_a_cache_that_is_too_small_is_named(upstreams: list[FakeUpstream])
             few = 60
             finding = await stage.named("cache_too_small")
             assert "wanted again" in finding.text
+            few = 10
+            await stage.gone("cache_too_small")
