@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from proxy.wiring import Engine
 
 
-def build_collector(engine: Engine, files: FileWatch) -> Collector:
-    """Of all parts of a running proxy."""
+def build_collector(engine: Engine, files: FileWatch, scale: float = 1.0) -> Collector:
+    """Of all parts of a running proxy. scale: see `Collector`."""
     store = engine.store
     return Collector(
         Sources(
@@ -31,7 +31,8 @@ def build_collector(engine: Engine, files: FileWatch) -> Collector:
             clock=engine.clock,
             tier=engine.sharing.tier if engine.sharing else None,
             discovery=engine.ground.discovery,
-        )
+        ),
+        scale,
     )
 
 
@@ -39,7 +40,7 @@ def build_pulse(engine: Engine, files: FileWatch, book: Book, every_s: float) ->
     """Of this process; workers leave word of themselves where their metrics are."""
     folder = os.environ.get(METRICS_VARIABLE, "")
     return Pulse(
-        build_collector(engine, files),
+        build_collector(engine, files, every_s),
         book,
         engine.clock,
         Board(folder) if folder else None,

@@ -109,7 +109,7 @@ def range_path(changes: Mapping[str, str] | None = None) -> str:
 
 
 @asynccontextmanager
-async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
+async def running(upstream_url: str, pulse_s: float = 1.0, **settings: Any) -> AsyncIterator[Proxy]:
     """A proxy in front of an upstream, that cuts at full hours and retries at once."""
     defaults = {
         "http_address": "127.0.0.1:0",
@@ -119,7 +119,7 @@ async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
         "http_grace_period_ms": 1000,
         **WITHOUT_CACHE,
     }
-    app = await start(Settings(**{**defaults, **settings}))
+    app = await start(Settings(**{**defaults, **settings}), pulse_s=pulse_s)
     skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
     session = aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=skipped)
     try:

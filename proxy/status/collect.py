@@ -79,11 +79,14 @@ class Parts(TypedDict):
 
 
 class Collector:
-    """Remembers the last looks. `failing`: to be told of every request that fails."""
+    """Remembers the last looks. `failing`: to be told of every request that fails.
 
-    def __init__(self, sources: Sources) -> None:
+    scale: of the time that rates look back, for tests.
+    """
+
+    def __init__(self, sources: Sources, scale: float = 1.0) -> None:
         self._sources = sources
-        self._rates = Rates()
+        self._rates = Rates(scale)
         self._shares = TurnShares()
         self._stuck = Stuck()
         self.failing = FailingQueries()

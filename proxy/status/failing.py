@@ -12,6 +12,7 @@ _LATELY_MS = 300_000
 _REMEMBERED = 20
 """Failures of one expression."""
 _LONGEST_EXPRESSION = 500
+_LONGEST_REASON = 200
 _SHOWN = 10
 _MOURNED_MS = 600_000
 """For how long an expression is named that ran when a process died."""
@@ -58,7 +59,7 @@ class FailingQueries:
         self._failures.move_to_end(key)
         if len(self._failures) > self._most:
             self._failures.popitem(last=False)
-        found.expr, found.reason = expr[:_LONGEST_EXPRESSION], reason
+        found.expr, found.reason = expr[:_LONGEST_EXPRESSION], reason[:_LONGEST_REASON]
         found.dashboard, found.tenant = dashboard, tenant
         return found
 

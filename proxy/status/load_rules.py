@@ -124,7 +124,7 @@ def _deadly(one: FailingQuery) -> Finding:
     did = (
         "ran when a process died"
         if one.has_killed
-        else f"failed {one.failures} times within five minutes ({one.reason})"
+        else f"failed {one.failures} times within five minutes ({quote(one.reason)})"
     )
     return Finding(
         "query_of_death",

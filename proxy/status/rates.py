@@ -15,11 +15,12 @@ _LEAST_MS = 1_000
 
 
 class Rate:
-    """Of one counter, by what it has shown within the last ten seconds."""
+    """Of one counter, by what it has shown within the last ten seconds (`over_ms`)."""
 
-    __slots__ = ("_points",)
+    __slots__ = ("_over_ms", "_points")
 
-    def __init__(self) -> None:
+    def __init__(self, over_ms: int = _OVER_MS) -> None:
+        self._over_ms = over_ms
         self._points: deque[tuple[int, float]] = deque(maxlen=_MOST_POINTS)
 
     def per_s(self, total: float, now_ms: int) -> float:
@@ -28,21 +29,25 @@ class Rate:
         if points and (total < points[-1][1] or now_ms < points[-1][0]):
             points.clear()
         points.append((now_ms, total))
-        while len(points) > 1 and points[1][0] <= now_ms - _OVER_MS:
+        while len(points) > 1 and points[1][0] <= now_ms - self._over_ms:
             points.popleft()
         began_ms, before = points[0]
         return (total - before) * 1000 / max(now_ms - began_ms, _LEAST_MS)
 
 
 class Rates:
-    """Of many counters, by name. They are made on first use; names are few."""
+    """Of many counters, by name. They are made on first use; names are few.
 
-    def __init__(self) -> None:
+    scale: of the time that they look back, for tests.
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self._over_ms = round(_OVER_MS * scale)
         self._rates: dict[tuple[str, ...], Rate] = {}
 
     def per_s(self, total: float, now_ms: int, *name: str) -> float:
         """How fast this one grows."""
-        return self._rates.setdefault(name, Rate()).per_s(total, now_ms)
+        return self._rates.setdefault(name, Rate(self._over_ms)).per_s(total, now_ms)
 
 
 def total(counter: Counter, **labels: str) -> float:

@@ -26,8 +26,15 @@ _MOST_RUNNING = 100
 _MOST_SPLITS = 60
 _LEAST_SLOW_S = 0.05
 _CLIENT_CLOSED_REQUEST = 499
-_OWN_FAULTS = frozenset((HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, _CLIENT_CLOSED_REQUEST))
-"""What a client has brought about by itself: no sign of a query that nobody can answer."""
+_NOT_ITS_FAULT = frozenset(
+    (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        _CLIENT_CLOSED_REQUEST,
+    )
+)
+"""What a client, or others, have brought about: no sign of a query that nobody can answer."""
 _NOT_SHOWN = frozenset(("healthy", "ready", "metrics", "status"))
 
 
@@ -69,7 +76,7 @@ class Runs:
             self._slowest.add(run, now_ms)
         if run.upstream_ms > (self._costliest.least() or 0.0):
             self._costliest.add(run, now_ms)
-        if record.code >= HTTPStatus.BAD_REQUEST and record.code not in _OWN_FAULTS and run.expr:
+        if record.code >= HTTPStatus.BAD_REQUEST and record.code not in _NOT_ITS_FAULT and run.expr:
             reason = record.error or f"status {record.code}"
             self._failing.failed(run.expr, reason, run.dashboard, run.tenant, now_ms)
 

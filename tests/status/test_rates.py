@@ -16,6 +16,13 @@ def test_a_rate_is_of_the_last_ten_seconds() -> None:
     assert rate.per_s(110, 30_000) == 0
 
 
+def test_a_rate_may_look_back_less_far() -> None:
+    rates = Rates(scale=0.1)
+    assert rates.per_s(0, 0, "a") == 0
+    assert rates.per_s(9, 1_000, "a") == 9
+    assert rates.per_s(9, 2_000, "a") == 0
+
+
 def test_what_happened_in_a_moment_is_not_multiplied() -> None:
     rate = Rate()
     rate.per_s(0, 0)

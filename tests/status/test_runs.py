@@ -107,7 +107,7 @@ def test_the_quick_ones_are_not_even_looked_at_once_there_are_enough(
 
 @pytest.mark.parametrize(
     ("code", "is_told"),
-    [(200, False), (400, False), (401, False), (499, False), (422, True), (503, True)],
+    [(200, False), (400, False), (401, False), (429, False), (499, False), (422, True), (503, True)],
 )
 def test_a_query_that_nobody_can_answer_is_told_as_failing(
     book: Book, runs: Runs, failing: FailingQueries, clock: Clock, code: int, is_told: bool
