@@ -37,27 +37,32 @@ class PointIndex:
     starts: int64[points], the byte offset of each point's `[`, row after row.
     rows: int64[series + 1], row i owns `starts[rows[i]:rows[i + 1]]`.
     first, last: int64[series], its first and last step; 0 and -1 where it has no points.
-    steps: int64[points], or None when no row has a gap.
+    places: int64[points], the row and the step of each point as one number, which rises from point to
+        point; the lower `step_bits` are the step's. None when no row has a gap.
     """
 
     starts: Offsets
     rows: Offsets
     first: Steps
     last: Steps
-    steps: Steps | None
+    places: Steps | None = None
+    step_bits: int = 0
 
     @property
     def counts(self) -> Steps:
         return np.diff(self.rows)
 
+    @property
+    def steps(self) -> Steps | None:
+        """int64[points], or None when no row has a gap."""
+        return None if self.places is None else self.places & ((1 << self.step_bits) - 1)
+
     def points_before(self, step: int) -> Offsets:
         """int64[series]: for each row the number of the first of its points at `step` or later."""
-        if self.steps is None:
+        if self.places is None:
             return self.rows[:-1] + np.clip(step - self.first, 0, self.counts)
-        scale = int(self.last.max(initial=0)) + 2
-        row_of_point = np.repeat(np.arange(len(self.first)), self.counts)
-        wanted = np.arange(len(self.first)) * scale + min(max(step, 0), scale - 1)
-        return np.searchsorted(row_of_point * scale + self.steps, wanted)
+        within = min(max(step, 0), (1 << self.step_bits) - 1)
+        return np.searchsorted(self.places, (np.arange(len(self.first)) << self.step_bits) + within)
 
 
 def index_points(text: bytes, lane: Lane, grid: Grid, histograms: bool) -> PointIndex:
@@ -76,17 +81,19 @@ def index_points(text: bytes, lane: Lane, grid: Grid, histograms: bool) -> Point
     last = np.full(len(counts), -1, np.int64)
     first[filled] = _steps_at(characters, starts[rows[filled]], grid)
     last[filled] = _steps_at(characters, starts[rows[filled + 1] - 1], grid)
-    steps = None
-    if np.any(last - first + 1 != counts):
-        steps = _steps_at(characters, starts, grid)
-        _insist(bool(np.all((np.diff(steps) > 0)[_within_rows(rows)])), "order")
-    return PointIndex(starts, rows, first, last, steps)
+    if not np.any(last - first + 1 != counts):
+        return PointIndex(starts, rows, first, last)
+    steps = _steps_at(characters, starts, grid)
+    _insist(bool(np.all((np.diff(steps) > 0)[_within_rows(rows)])), "order")
+    step_bits = (int(last.max()) + 1).bit_length()
+    steps += np.repeat(np.arange(len(counts)) << step_bits, counts)
+    return PointIndex(starts, rows, first, last, steps, step_bits)
 
 
 def _no_points(series: int) -> PointIndex:
     """Of a lane that nobody has points in: mostly that of histograms."""
     nowhere = np.zeros(series, np.int64)
-    return PointIndex(np.zeros(0, np.int64), np.zeros(series + 1, np.int64), nowhere, nowhere - 1, None)
+    return PointIndex(np.zeros(0, np.int64), np.zeros(series + 1, np.int64), nowhere, nowhere - 1)
 
 
 def _point_starts(characters: Bytes, lane: Lane, histograms: bool) -> tuple[Offsets, Offsets]:
