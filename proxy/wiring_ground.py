@@ -13,7 +13,7 @@ from proxy.engine.stores_poll import poll_stores
 from proxy.engine.threads import WorkerThreads
 from proxy.machine import MemoryShares, memory_bytes, share_memory
 from proxy.plan.breaker import BreakerPolicy
-from proxy.plan.holes import StoreWatch
+from proxy.plan.holes import StoreWatch, most_gap_ms
 from proxy.telemetry.metrics import DNS_LOOKUPS, QUEUE_REFUSED, QUEUE_WAITING
 from proxy.upstream.addresses import parse_upstream
 from proxy.upstream.attempts import AttemptPolicy
@@ -65,7 +65,7 @@ async def open_ground(
     background = Background(_MOST_BACKGROUND_TASKS)
     parts.push_async_callback(background.close)
     discovery = await _find_addresses(settings, urls, client, background)
-    watch = StoreWatch(settings.stores_forget_ms)
+    watch = _new_watch(settings, clock)
     sharing = await open_sharing(settings, urls, parts, On(watch, clock, threads, access.watch))
     _watch_stores(settings, client, watch, clock, background, sharing)
     return Ground(
@@ -81,6 +81,11 @@ async def open_ground(
         sharing=sharing,
         discovery=discovery,
     )
+
+
+def _new_watch(settings: Settings, clock: Clock) -> StoreWatch:
+    gap_ms = most_gap_ms(settings.stores_interval_ms)
+    return StoreWatch(settings.stores_forget_ms, gap_ms, clock.monotonic_ms())
 
 
 def _watch_stores(

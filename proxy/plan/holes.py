@@ -14,6 +14,9 @@ from enum import Enum
 
 _ALWAYS_MS = -(1 << 62)
 _FOREVER_MS = 1 << 62
+_SIGHT = "a look at the stores"
+_LEAST_GAP_MS = 15_000
+"""Two looks in a row that time out leave as much by default, and are no reason to ask all again."""
 
 
 class Trust(Enum):
@@ -66,10 +69,14 @@ class StoreWatch:
     """Folds looks at the stores into outages.
 
     forget_ms: a store away for longer than this is no longer expected.
+    most_gap_ms: looks further apart may have missed a store that went and came back in between.
+    since_ms: when this watch began; what was kept before was somebody else's to watch.
     version: changes whenever verdicts given before may have become worse.
     """
 
     forget_ms: int
+    most_gap_ms: int = _LEAST_GAP_MS
+    since_ms: int = _ALWAYS_MS
     most_outages: int = 200
     is_watched: bool = True
     version: int = 0
@@ -93,15 +100,16 @@ class StoreWatch:
         """Take in an answer of `/api/v1/stores`, asked for at `began_ms`, here at `ended_ms`.
 
         has_lost_sight: some answers came from an address that could not be asked for its stores any
-        more; whatever was answered since the last look is in doubt.
+        more; whatever was answered since the last look is in doubt. So it is when that is long ago.
 
         What it says was so at some moment between the two. So a store that is back may have come
         back as late as `ended_ms`, and one that is away may have gone since the last look began.
         """
         is_first = self.last_look_ms == _ALWAYS_MS
-        if has_lost_sight:
-            lost = "an address of the upstream"
-            self._add(Outage(lost, self.last_look_ms, ended_ms, _ALWAYS_MS, _FOREVER_MS))
+        sight_ms = max(self.last_look_ms, self.since_ms)
+        is_late = sight_ms != _ALWAYS_MS and began_ms - sight_ms > self.most_gap_ms
+        if has_lost_sight or is_late:
+            self._doubt_all(sight_ms, ended_ms)
         present: dict[str, list[Store]] = {}
         for store in stores:
             if store.is_healthy:
@@ -211,6 +219,15 @@ class StoreWatch:
                 return True
         return False
 
+    def _doubt_all(self, from_ms: int, until_ms: int) -> None:
+        """Nobody has seen the stores for a time; times that follow one another are kept as one."""
+        for outage in self._outages:
+            if outage.kind == _SIGHT and outage.from_ms <= from_ms <= outage.until_ms:
+                self._outages.remove(outage)
+                from_ms = outage.from_ms
+                break
+        self._add(Outage(_SIGHT, from_ms, until_ms, _ALWAYS_MS, _FOREVER_MS))
+
     def _add(self, outage: Outage) -> None:
         self._outages.append(outage)
         self.version += 1
@@ -233,6 +250,11 @@ class StoreWatch:
         )
         self._outages = [o for o in self._outages if o not in {one, two}]
         self._outages.insert(0, merged)
+
+
+def most_gap_ms(interval_ms: int) -> int:
+    """How far apart looks may be that are taken at an interval: one of them may time out."""
+    return max(_LEAST_GAP_MS, 4 * interval_ms)
 
 
 def _addresses(stores: list[Store]) -> frozenset[str]:

@@ -18,7 +18,6 @@ ahead or behind, the age of data has that much play, its life has none.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -50,13 +49,12 @@ _FORGET_PLAY_MS = 10 * MINUTE_MS
 class Judge:
     """Compares answers with the world.
 
-    purges: when, and of which metric (None: all). looks: when the proxy has looked at the stores.
+    purges: when, and of which metric (None: all).
     """
 
     sky: Sky
     lives: Lives
     purges: list[tuple[int, str | None]] = field(default_factory=list)
-    looks: list[int] = field(default_factory=list)
 
     @property
     def clock(self) -> SoakClock:
@@ -159,7 +157,6 @@ class Judge:
         given = self._lives(found.asking)
         weaker = {
             "empty life": replace(given, empty_life_ms=given.life_ms),
-            "unseen hole": replace(given, trusts_unseen=True),
             "hole": replace(given, unconfirmed_life_ms=_LONG_HOLE_MS),
             "recent life": replace(given, recent_life_ms=given.life_ms),
         }
@@ -218,7 +215,7 @@ class Judge:
         is_purged = self._is_purged(question.expr.metric.name, moment_ms, found.asking)
         is_pending = found.asking.last_look_ms <= self.clock.ended_ms(moment_ms)
         is_short = age_ms < lives.unconfirmed_life_ms or (bool(found.asking.stale) and is_pending)
-        if is_purged or not (is_short or self._is_trusted(view, moment_ms, found.asking, lives)):
+        if is_purged or not (is_short or self._is_trusted(view, moment_ms, found.asking)):
             return np.zeros(times_ms.shape, np.bool_)
         reads_ms = times_ms + question.expr.look_ahead_ms
         proxy_ms = moment_ms + MAX_SKEW_MS
@@ -233,13 +230,11 @@ class Judge:
             life_ms[is_empty] = np.minimum(life_ms[is_empty], lives.empty_life_ms)
         return np.asarray(is_settled & (age_ms < life_ms))
 
-    def _is_trusted(self, view: View, moment_ms: int, asking: Asking, lives: Lives) -> bool:
+    def _is_trusted(self, view: View, moment_ms: int, asking: Asking) -> bool:
         """Whether all stores took part, or those that did not were no longer expected."""
         for store in view.missed:
-            gone_ms, back_ms = self._absence(store, moment_ms)
-            is_unseen = lives.trusts_unseen and not self._has_looked(gone_ms, back_ms)
-            is_forgotten = self._is_forgotten(store, moment_ms)
-            if not is_unseen and (not is_forgotten or asking.last_look_ms >= back_ms):
+            _, back_ms = self._absence(store, moment_ms)
+            if not self._is_forgotten(store, moment_ms) or asking.last_look_ms >= back_ms:
                 return False
         return True
 
@@ -256,11 +251,6 @@ class Judge:
         absences = self.sky.views.away(store, moment_ms)
         gone_ms = min((one.gone_ms for one in absences), default=moment_ms)
         return gone_ms, max((one.back_ms for one in absences), default=ALWAYS_MS)
-
-    def _has_looked(self, from_ms: int, until_ms: int) -> bool:
-        """Whether a look at the stores fell between two times."""
-        at = bisect_left(self.looks, from_ms)
-        return at < len(self.looks) and self.looks[at] < until_ms
 
     def _is_purged(self, metric: str | None, moment_ms: int, asking: Asking) -> bool:
         """Whether a purge came since; whole answers (None) are removed by each."""

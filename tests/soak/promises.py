@@ -14,10 +14,7 @@ _MISSING = re.compile(r"and (\d+) of \d+ steps are missing")
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """The promises, in ms; see `docs/cache.md`.
-
-    trusts_unseen: to tell what is broken: holes may stay if no look fell into the store's absence.
-    """
+    """The promises, in ms; see `docs/cache.md`."""
 
     freshness_ms: int
     recent_window_ms: int
@@ -29,7 +26,6 @@ class Lives:
     metadata_life_ms: int
     instant_life_ms: int
     stale_ms: int
-    trusts_unseen: bool = False
 
     def longer_by(self, stale_ms: int) -> Lives:
         """Of answers that may be stale."""

@@ -7,11 +7,13 @@ import random
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from proxy.app import start
+from proxy.plan.holes import most_gap_ms
 from proxy.settings import Settings
 from proxy.store.memory import MemoryStore
 from tests.clients import Proxy
@@ -46,6 +48,13 @@ PARTS_S = (
 """How a minute passes: one of these, in seconds."""
 _LOOK_S, _HINDERED_LOOK_S = 2.0, 0.06
 _CLOSE_S = 15
+
+
+def sights(by_ms: int) -> list[int]:
+    """A length of time, cut so that a look after each part leaves nothing in doubt."""
+    parts = -(-by_ms // most_gap_ms(0))
+    ends_ms = [by_ms * number // parts for number in range(parts + 1)]
+    return [end_ms - begin_ms for begin_ms, end_ms in pairwise(ends_ms)]
 
 
 def soak_settings(urls: Sequence[str], **changes: Any) -> Settings:
@@ -111,10 +120,14 @@ class Simulation:
     async def _pass(self, seconds: int) -> None:
         """Some seconds pass; then this share of the minute's questions is asked.
 
-        The stores are looked at in each moment, before the questions or beside them: a store that
-        goes and comes back between two looks is not what is promised to be seen.
+        The stores are looked at in each moment, before the questions or beside them, and a few times
+        in a minute without any: looks far apart would put in doubt all that was fetched in between.
         """
-        await self.move_on(seconds * SECOND_MS)
+        *parts_ms, last_ms = sights(seconds * SECOND_MS)
+        for part_ms in parts_ms:
+            await self.move_on(part_ms)
+            await self.looked()
+        await self.move_on(last_ms)
         under_way_ms = self.chance.choice([0] * 11 + [SECOND_MS, 3 * SECOND_MS, 9 * SECOND_MS])
         if under_way_ms or self.chance.random() < 0.6:
             await self.looked()
@@ -149,13 +162,11 @@ class Simulation:
         """Wait until the proxy has looked at the stores; not for long where faults hinder it."""
         can_look = not any(replica.faults for replica in self.replicas)
         until_s = time.monotonic() + (_LOOK_S if can_look else _HINDERED_LOOK_S)
-        watch, looks = self.proxy.app.engine.watch, self.clients.judge.looks
+        watch = self.proxy.app.engine.watch
         while watch.is_watched and watch.last_look_ms < self.clock.now_ms:
             if time.monotonic() > until_s:
                 break
             await asyncio.sleep(0.001)
-        if not looks or looks[-1] < watch.last_look_ms:
-            looks.append(watch.last_look_ms)
 
     async def _purge(self) -> None:
         """Remove what is kept of a metric, or everything."""

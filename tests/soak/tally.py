@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.soak.measures import Taken
 
 MB = 1 << 20
-DOCUMENTED = frozenset({"empty life", "unseen hole", "damaged whole"})
-"""Known limits, that `docs/cache.md` and `docs/upstreams.md` tell and `test_found` shows: empty steps
-between others, a store that went and came back while looks failed, a body that is passed on unread."""
+DOCUMENTED = frozenset({"empty life", "damaged whole"})
+"""Known limits that `docs/cache.md` and `docs/upstreams.md` tell and `test_found` shows: empty steps
+between others, a body passed on unread."""
 MOST_TOLD = 8
 SETTLED_HOUR = 4
 MOST_GROWTH = 1.05

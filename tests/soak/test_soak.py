@@ -38,16 +38,12 @@ async def test_an_hour_of_dashboards_with_faults_is_answered_right(
     ("promise", "changes"),
     [
         pytest.param("recent life", {"recent_life_ms": 7_200_000}, id="recent data kept too long"),
-        pytest.param("unseen hole", {"stores_interval_ms": 0}, id="nobody looks at the stores"),
+        pytest.param("hole", {"stores_interval_ms": 0}, id="nobody looks at the stores"),
     ],
 )
 async def test_a_proxy_that_breaks_a_promise_is_found(promise: str, changes: dict[str, Any]) -> None:
     chance = random.Random(2)
-    gone = (
-        [Absence("ruler", 0, START_MS, START_MS, START_MS + MINUTE_MS)]
-        if promise == "unseen hole"
-        else []
-    )
+    gone = [Absence("ruler", 0, START_MS, START_MS, START_MS + MINUTE_MS)] if promise == "hole" else []
     sky = Sky(World(draw_batches(chance, 1)), Views(1, tuple(gone)), SoakClock())
     async with told(sky, (), **changes) as run:
         run.panels = draw_panels(chance)
