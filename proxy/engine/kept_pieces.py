@@ -199,6 +199,8 @@ class KeptPieces(Generic[P]):
     async def _join(self, extent_id: ExtentId, extent: Extent[P]) -> None:
         """Join neighbouring pieces of an extent, unless it has changed meanwhile."""
         runs = [run for run in self._neighbours(extent.kept) if len(run) > 1]
+        if not runs:
+            return
         joined: list[P] = []
         for run in runs:
             pieces = [kept.piece for kept in run]
@@ -215,10 +217,15 @@ class KeptPieces(Generic[P]):
         self._store.put(extent_id, dataclasses.replace(extent, kept=tuple(kept)))
 
     def _neighbours(self, kept: tuple[Kept[P], ...]) -> list[list[Kept[P]]]:
-        """Runs of pieces without a gap between them that are as good together as each by itself."""
+        """Runs of pieces without a gap between them that are as good together as each by itself.
+
+        Nothing, which lives shorter, is joined with something only where there are too many pieces.
+        """
+        is_crowded = len(kept) > _MOST_PIECES
         runs: list[list[Kept[P]]] = []
         for one in kept:
-            if runs and self._may_join(runs[-1], one):
+            is_alike = bool(runs) and runs[-1][-1].piece.is_empty == one.piece.is_empty
+            if runs and (is_alike or is_crowded) and self._may_join(runs[-1], one):
                 runs[-1].append(one)
             else:
                 runs.append([one])
@@ -253,7 +260,10 @@ class KeptPieces(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """What decides how long a piece lives: the times (ms) that it reads, its age, its emptiness."""
+    """What decides how long a piece lives: the times (ms) that it reads, its age, its emptiness.
+
+    is_empty: it lives as short as steps without any series do.
+    """
 
     reads: tuple[int, int]
     is_recent: bool

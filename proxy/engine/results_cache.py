@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.codec.durations import parse_duration_ms
+from proxy.codec.empty_steps import cut_at_empty, steps_with_points
 from proxy.codec.join import join_pieces
 from proxy.codec.pieces import IndexedMatrix, make_piece
 from proxy.engine.kept_pieces import Aged, Fetched, Keeping, KeptPieces, indices
@@ -55,6 +56,15 @@ class Fetch(NamedTuple):
     began_wall_ms: int
     began_ms: int
     ended_ms: int
+
+
+class Cut(NamedTuple):
+    """A piece of a fetched answer, its steps there, and what decides how long it lives."""
+
+    run: Run
+    piece: Piece
+    is_recent: bool
+    is_empty: bool
 
 
 class ResultsCache:
@@ -126,22 +136,18 @@ class ResultsCache:
             NOT_KEPT.labels("unsettled").inc()
             return []
         size_bytes = len(fetch.indexed.matrix.text)
-        pieces = await self._threads.run(
-            lambda wanted: [make_piece(fetch.indexed, *run) for run, _ in wanted],
-            runs,
-            size_bytes,
-        )
+        cuts = await self._threads.run(lambda wanted: _cut(fetch.indexed, wanted), runs, size_bytes)
         fetched = Fetched(fetch.indexed.grid, fetch.began_wall_ms, fetch.began_ms, fetch.ended_ms)
         if self._pieces.is_purged(fetched):  # asked last: the threads take their time
             return []
         STEPS.labels("kept").inc(sum(run.steps for run, _ in runs))
         made = []
-        for (run, is_recent), new in zip(runs, pieces, strict=True):
-            piece = self._shared(new)
+        for cut in cuts:
+            piece = self._shared(cut.piece)
             reads = reads_span(piece.grid, plan.known.traits, _lookback_ms(plan))
-            aged = Aged(reads, is_recent, piece.is_empty)
+            aged = Aged(reads, cut.is_recent, cut.is_empty)
             self._pieces.keep(plan.key, plan.known.traits.metric_names, fetched, piece, aged)
-            made.append((run, piece))
+            made.append((cut.run, piece))
         return made
 
     def _shared(self, piece: Piece) -> Piece:
@@ -161,6 +167,22 @@ class ResultsCache:
             end = min(first + room, old if first < old else settled)
             yield Run(first, end), first >= old
             first = end
+
+
+def _cut(indexed: IndexedMatrix, runs: list[tuple[Run, bool]]) -> list[Cut]:
+    """Pieces of these runs; steps without series are cut off.
+
+    Where they are too many for that, the whole piece lives as short; of old data it lives on, or no
+    query that mostly finds nothing would ever be a hit.
+    """
+    there = steps_with_points(indexed)
+    cuts = []
+    for run, is_recent in runs:
+        for part in cut_at_empty(run, there):
+            piece = make_piece(indexed, *part.run)
+            is_empty = piece.is_empty or (is_recent and part.has_empty)
+            cuts.append(Cut(part.run, piece, is_recent, is_empty))
+    return cuts
 
 
 def _notes_fit(kept: Kept[Piece], plan: RangePlan) -> bool:

@@ -29,6 +29,11 @@ class AnyPiece(Protocol):
         """Without the series list, which is shared."""
         ...
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no series in it."""
+        ...
+
 
 P_co = TypeVar("P_co", bound=AnyPiece, covariant=True)
 

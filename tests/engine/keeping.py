@@ -50,6 +50,7 @@ class Text:
     marks: tuple[str, ...]
     series: SeriesList = SERIES
     is_shared: bool = False
+    is_empty: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -111,11 +112,13 @@ class Keeper:
         key: CacheKey = KEY,
         aged: Aged = OLD,
         fetched: Fetched | None = None,
+        is_empty: bool = False,
     ) -> None:
         fetched = fetched or self.fetched(first, end)
         grid = Grid(first * STEP_MS, STEP_MS, end - first)
         marks = tuple(f"{step}{mark}" for step in range(first, end))
-        self.pieces.keep(key, frozenset({"up"}), fetched, Text(grid, marks), aged)
+        text = Text(grid, marks, is_empty=is_empty)
+        self.pieces.keep(key, frozenset({"up"}), fetched, text, aged)
 
     def found(self, first: int, end: int, key: CacheKey = KEY) -> list[Kept[Text]]:
         return [kept for kept, _ in self.pieces.between(key, first, end)]

@@ -57,6 +57,32 @@ async def test_pieces_whose_lives_end_far_apart_are_not_joined() -> None:
     assert keeper.runs() == [(0, 5), (5, 9)]
 
 
+def keep_some_empty(keeper: Keeper, edges: tuple[int, ...]) -> None:
+    """Recent pieces; every other one is of steps without series."""
+    for number, (first, end) in enumerate(itertools.pairwise(edges)):
+        is_empty = number % 2 == 1
+        keeper.keep(first, end, aged=Aged((0, 1), True, is_empty), is_empty=is_empty)
+
+
+async def test_nothing_is_not_joined_with_something_as_long_as_there_are_few_pieces() -> None:
+    keeper = Keeper()
+    keep_some_empty(keeper, (0, 1, 2, 3, 5, 10))
+    await settle()
+    assert keeper.runs() == [(0, 1), (1, 2), (2, 3), (3, 5), (5, 10)]
+    assert not keeper.threads.sizes_bytes
+    keeper.clock.advance(POLICY.empty_life_ms)
+    assert keeper.runs() == [(0, 1), (2, 3), (5, 10)]
+
+
+async def test_of_too_many_pieces_nothing_is_joined_with_something_and_lives_as_short() -> None:
+    keeper = Keeper()
+    keep_some_empty(keeper, (0, 1, 2, 3, 4, 5, 6, 7, 8, 10))
+    await settle()
+    assert keeper.runs() == [(0, 10)]
+    keeper.clock.advance(POLICY.empty_life_ms)
+    assert keeper.runs() == []
+
+
 async def test_a_joined_piece_is_as_young_and_as_doubtful_as_the_worst_of_its_parts() -> None:
     keeper = Keeper()
     began_ms = keeper.clock.monotonic

@@ -7,13 +7,19 @@ import pytest
 from proxy.engine.ports import UpstreamAnswer
 from proxy.errors import BadUpstreamAnswerError, UpstreamAnswerError
 from proxy.model.grid import Grid
-from tests.engine.cached import HOUR_MS, KEEP, MINUTE_MS, Cached, window
+from tests.engine.cached import HOUR_MS, KEEP, MINUTE_MS, NOW_MS, Cached, window
 from tests.fakes import ERROR_JSON, Asked, matrix_body
 
 OLD = window(57 * HOUR_MS, 40)
 """Forty minutes of two days ago; three extents of sixteen steps."""
-EXTENT = Grid(OLD.start_ms // (16 * MINUTE_MS) * (16 * MINUTE_MS), MINUTE_MS, 16)
-"""A whole one."""
+
+
+def extent_at(time_ms: int) -> Grid:
+    """A whole extent of steps of a minute."""
+    return Grid(time_ms // (16 * MINUTE_MS) * (16 * MINUTE_MS), MINUTE_MS, 16)
+
+
+EXTENT = extent_at(OLD.start_ms)
 
 
 async def test_an_answer_with_no_store_is_given_and_not_kept() -> None:
@@ -139,3 +145,55 @@ async def test_a_joined_piece_serves_at_once_although_its_last_part_is_not_confi
     await cached.look()
     (hit,) = cached.cache.lookup(cached.plan(EXTENT))
     assert hit.expires_ms > cached.clock.monotonic + KEEP.short_life_ms
+
+
+def answers_at(cached: Cached, steps: set[int], grid: Grid) -> None:
+    """From now on there is one series, and only at these steps of a grid."""
+    times_ms = {grid.start_ms + step * grid.step_ms for step in steps}
+
+    async def answer(asked: Asked) -> UpstreamAnswer:
+        body = matrix_body(asked.grid, lambda time_ms: {"{}": "1"} if time_ms in times_ms else {})
+        return UpstreamAnswer(body, no_store=False)
+
+    cached.upstream.answer = answer
+
+
+async def asked_again(cached: Cached, grid: Grid) -> list[Grid]:
+    before = len(cached.upstream.asked)
+    await cached.run(grid)
+    return [asked.grid for asked in cached.upstream.asked[before:]]
+
+
+@pytest.mark.parametrize(
+    ("ago_ms", "life_ms"), [(HOUR_MS, KEEP.recent_life_ms), (57 * HOUR_MS, KEEP.long_life_ms)]
+)
+async def test_empty_steps_between_others_live_shorter_than_those(ago_ms: int, life_ms: int) -> None:
+    cached, grid = Cached(), window(ago_ms, 30)
+    answers_at(cached, {*range(4), *range(6, 30)}, grid)
+    await cached.run(grid)
+    cached.clock.advance(KEEP.empty_life_ms - 1)
+    assert await asked_again(cached, grid) == []
+    cached.clock.advance(1)
+    assert await asked_again(cached, grid) == [grid.sliced(4, 6)]
+    cached.clock.advance(life_ms - KEEP.empty_life_ms - 1)
+    assert await asked_again(cached, grid) == [grid.sliced(4, 6)]
+    cached.clock.advance(1)
+    assert await asked_again(cached, grid) == [grid.sliced(0, 4), grid.sliced(6, 30)]
+
+
+async def test_recent_data_with_many_empty_steps_lives_as_short_as_those_all_of_it() -> None:
+    cached, grid = Cached(), extent_at(NOW_MS - HOUR_MS)
+    answers_at(cached, set(range(0, 16, 2)), grid)
+    await cached.run(grid)
+    cached.clock.advance(KEEP.empty_life_ms - 1)
+    assert await asked_again(cached, grid) == []
+    cached.clock.advance(1)
+    assert await asked_again(cached, grid) == [grid]
+
+
+async def test_old_data_with_many_empty_steps_lives_long() -> None:
+    cached = Cached()
+    answers_at(cached, set(range(0, 16, 2)), EXTENT)
+    await cached.run(EXTENT)
+    cached.clock.advance(KEEP.long_life_ms - 1)
+    assert await asked_again(cached, EXTENT) == []

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from tests.soak.measures import Taken
 
 MB = 1 << 20
-DOCUMENTED = frozenset({"empty life", "damaged whole"})
-"""Known limits that `docs/cache.md` and `docs/upstreams.md` tell and `test_found` shows: empty steps
-between others, a body passed on unread."""
+DOCUMENTED = frozenset({"damaged whole"})
+"""A known limit that `docs/upstreams.md` tells and `test_found` shows: a body passed on unread."""
 MOST_TOLD = 8
 SETTLED_HOUR = 4
 MOST_GROWTH = 1.05

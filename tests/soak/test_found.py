@@ -46,7 +46,6 @@ async def pass_by(run: Simulation, lengths_ms: Sequence[int]) -> None:
             await run.looked()
 
 
-@pytest.mark.xfail(strict=True, reason="a piece has one life, also where some of its steps are empty")
 async def test_steps_without_series_live_no_longer_than_empty_life() -> None:
     first = (HOUR_AGO_MS + 10 * MINUTE_MS) // SCRAPE_MS
     last = first + 10 * MINUTE_MS // SCRAPE_MS
