@@ -11,9 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import orjson
-
-from proxy.status.snapshot_json import read_snapshot
+from proxy.status.snapshot_json import read_snapshot, write_snapshot
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ class Board:
         """Say how this worker is; a full disk costs the others the news, and nothing else."""
         new = self._own.with_suffix(".new")
         try:
-            new.write_bytes(orjson.dumps(snapshot))
+            new.write_bytes(write_snapshot(snapshot))
             new.replace(self._own)
             self._has_failed = False
         except OSError as error:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
@@ -14,7 +13,8 @@ from yarl import URL
 from proxy.api.forms import read_form
 from proxy.errors import AdminDisabledError, BadDataError, ForeignRequestError
 from proxy.model.query import first_value
-from proxy.status.page import whole_page
+from proxy.status.page import PageOptions, whole_page
+from proxy.status.snapshot_json import write_snapshot
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class PageEndpoint:
     """The page as it is at this moment."""
 
     snapshot: TakeSnapshot
-    is_admin: bool
+    options: PageOptions
 
     async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
         headers = {**GUARDED, "Content-Type": "text/html; charset=utf-8"}
-        response = web.Response(body=whole_page(self.snapshot(), self.is_admin), headers=headers)
+        response = web.Response(body=whole_page(self.snapshot(), self.options), headers=headers)
         response.enable_compression()
         return response
 
@@ -62,27 +62,9 @@ class JsonEndpoint:
 
     async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
         headers = {**GUARDED, "Content-Type": "application/json"}
-        response = web.Response(body=snapshot_json(self.snapshot()), headers=headers)
+        response = web.Response(body=write_snapshot(self.snapshot()), headers=headers)
         response.enable_compression()
         return response
-
-
-def snapshot_json(snapshot: Snapshot) -> bytes:
-    """Headers of requests may hold bytes that are no text: those are replaced."""
-    try:
-        return orjson.dumps(snapshot)
-    except orjson.JSONEncodeError:
-        return orjson.dumps(_valid(dataclasses.asdict(snapshot)))
-
-
-def _valid(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_valid(key): _valid(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_valid(item) for item in value]
-    return value
 
 
 @dataclass(frozen=True, slots=True)

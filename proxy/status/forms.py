@@ -5,6 +5,7 @@ They are not live, so that nobody's typing is lost. Without JavaScript the forms
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.status.html import Markup, join, tag
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _STEP = "1m"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantHeader:
+    """The header that names a tenant; "" where none does. usual: who has not sent it."""
+
+    name: str = ""
+    usual: str = ""
+
+
+NO_HEADER = TenantHeader()
 
 
 def group_choice() -> Markup:
@@ -32,12 +44,13 @@ def group_choice() -> Markup:
     return tag("fieldset", tag("legend", "by"), *choices, class_="choice")
 
 
-def explain(snapshot: Snapshot) -> Markup:
+def explain(snapshot: Snapshot, tenants: TenantHeader) -> Markup:
     fields = join(
         _expr("explain"),
         _field("explain", "start", _seconds(snapshot.at_ms - _DAY_MS)),
         _field("explain", "end", _seconds(snapshot.at_ms)),
         _field("explain", "step", _STEP),
+        _tenant("explain", tenants),
         tag("button", "Explain", type="submit"),
     )
     return tag(
@@ -53,11 +66,12 @@ def explain(snapshot: Snapshot) -> Markup:
     )
 
 
-def coverage(snapshot: Snapshot) -> Markup:
+def coverage(snapshot: Snapshot, tenants: TenantHeader) -> Markup:
     fields = join(
         _expr("coverage"),
         _field("coverage", "start", _seconds(snapshot.at_ms - _DAY_MS)),
         _field("coverage", "end", _seconds(snapshot.at_ms)),
+        _tenant("coverage", tenants),
         tag("button", "Show", type="submit"),
     )
     return tag(
@@ -92,3 +106,20 @@ def _field(form: str, name: str, value: str) -> Markup:
         tag("label", name, for_=key),
         tag("input", type="text", id=key, name=name, value=value, required=True, autocomplete="off"),
     )
+
+
+def _tenant(form: str, tenants: TenantHeader) -> Markup | None:
+    """In whose name. It has no name of its own: only a script can send it, as a header."""
+    if not tenants.name:
+        return None
+    key = f"{form}-tenant"
+    field = tag(
+        "input",
+        type="text",
+        id=key,
+        data_header=tenants.name,
+        data_usual=tenants.usual,
+        placeholder=tenants.usual,
+        autocomplete="off",
+    )
+    return tag("p", tag("label", "tenant", for_=key), field, class_="tenant", hidden=True)

@@ -12,16 +12,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.status import behind, figures, forms, past, queries, sections
+from proxy.status.forms import NO_HEADER, TenantHeader
 from proxy.status.html import Markup, clip, join, tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from proxy.status.snapshot import Finding, Snapshot
 
 ALL_WELL = "All well"
 _MOST_FINDINGS = 20
 _MOST_SENTENCE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """What settings decide. is_admin: whether queries can be cancelled."""
+
+    is_admin: bool = False
+    tenants: TenantHeader = NO_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,11 @@ def live_parts(snapshot: Snapshot, can_cancel: bool) -> dict[str, Markup]:
     return parts
 
 
-def whole_page(snapshot: Snapshot, can_cancel: bool) -> bytes:
+def whole_page(snapshot: Snapshot, options: PageOptions) -> bytes:
     """The HTML, encoded."""
-    parts = live_parts(snapshot, can_cancel)
-    body = tag("body", *_body(parts, snapshot))
+    parts = live_parts(snapshot, options.is_admin)
+    asking = (forms.explain(snapshot, options.tenants), forms.coverage(snapshot, options.tenants))
+    body = tag("body", *_body(parts, asking))
     page = f"<!DOCTYPE html>\n{tag('html', _head(snapshot), body, lang='en')}\n"
     return page.encode("utf-8", "replace")
 
@@ -101,7 +111,7 @@ def _head(snapshot: Snapshot) -> Markup:
     )
 
 
-def _body(parts: Mapping[str, Markup], snapshot: Snapshot) -> tuple[Markup, ...]:
+def _body(parts: Mapping[str, Markup], asking: Iterable[Markup]) -> tuple[Markup, ...]:
     live = tag("span", "loads itself anew every 5 s", id="live", role="status")
     top = tag(
         "header",
@@ -120,7 +130,6 @@ def _body(parts: Mapping[str, Markup], snapshot: Snapshot) -> tuple[Markup, ...]
         aria_labelledby="slowest-title",
     )
     panels = [parts[section.name] for section in _sections(can_cancel=False)]
-    asking = (forms.explain(snapshot), forms.coverage(snapshot))
     return (
         tag("a", "Skip to the figures", href="#main", class_="skip"),
         top,

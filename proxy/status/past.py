@@ -23,7 +23,7 @@ def recent(snapshot: Snapshot) -> Markup:
     """Both lists, each as it is and in groups; which is seen is the reader's choice (style.css)."""
     return join(
         _lists("slowest", "Slowest recent queries", snapshot.slowest),
-        _lists("costliest", "Costliest recent queries, by what the upstream sent", snapshot.costliest),
+        _lists("costliest", "Costliest recent queries, by the upstream's time", snapshot.costliest),
     )
 
 
@@ -41,6 +41,7 @@ def _each(name: str, title: str, runs: Sequence[QueryRun]) -> Markup:
     columns = (
         Column("Query"),
         Column("Took", is_number=True),
+        Column("Upstream", is_number=True),
         Column("Received", is_number=True),
         Column("Cache (steps)"),
         Column("Code", is_number=True),
@@ -63,6 +64,7 @@ def _one(run: QueryRun) -> Row:
         (
             Cell(join(name, led)),
             Cell(figures.duration(run.took_ms), run.took_ms),
+            Cell(figures.duration(run.upstream_ms), run.upstream_ms),
             Cell(figures.data(run.upstream_bytes), run.upstream_bytes),
             Cell(kept(run)),
             Cell(str(run.code or figures.NOTHING), run.code),
@@ -136,6 +138,7 @@ def _grouped(name: str, title: str, runs: Sequence[QueryRun], group: _Group) -> 
         Column("Queries", is_number=True),
         Column("Took together", is_number=True),
         Column("Longest", is_number=True),
+        Column("Upstream", is_number=True),
         Column("Received", is_number=True),
         Column("Steps held", is_number=True),
         Column("Failed", is_number=True),
@@ -147,6 +150,7 @@ def _grouped(name: str, title: str, runs: Sequence[QueryRun], group: _Group) -> 
 def _group_row(key: str, members: Sequence[QueryRun], group: _Group) -> Row:
     took_ms = sum(run.took_ms for run in members)
     longest_ms = max(run.took_ms for run in members)
+    upstream_ms = sum(run.upstream_ms for run in members)
     received = sum(run.upstream_bytes for run in members)
     steps = sum(run.steps for run in members)
     held = sum(run.steps_held for run in members) / steps if steps else None
@@ -158,6 +162,7 @@ def _group_row(key: str, members: Sequence[QueryRun], group: _Group) -> Row:
             Cell(figures.number(len(members)), len(members)),
             Cell(figures.duration(took_ms), took_ms),
             Cell(figures.duration(longest_ms), longest_ms),
+            Cell(figures.duration(upstream_ms), upstream_ms),
             Cell(figures.data(received), received),
             Cell(figures.share(held), held),
             Cell(figures.number(failed), failed),

@@ -119,8 +119,12 @@ def links(run: QueryRun) -> Iterable[Markup]:
     coverage = urlencode(values)
     explain = urlencode({**values, "step": _seconds(run.step_ms)})
     label = clip(run.expr, 60)
-    yield tag("a", "explain", href=f"{EXPLAIN}?{explain}", aria_label=f"Explain {label}")
-    yield tag("a", "coverage", href=f"{COVERAGE}?{coverage}", aria_label=f"Coverage of {label}")
+    tenant = clip(run.tenant, 200)
+    for name, address, told in (
+        ("explain", f"{EXPLAIN}?{explain}", f"Explain {label}"),
+        ("coverage", f"{COVERAGE}?{coverage}", f"Coverage of {label}"),
+    ):
+        yield tag("a", name, href=address, aria_label=told, data_tenant=tenant)
 
 
 def _seconds(at_ms: int) -> str:

@@ -1,7 +1,8 @@
-"""Snapshots out of the JSON that `orjson` has made of them."""
+"""Snapshots as JSON, and out of it again."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import orjson
@@ -29,6 +30,24 @@ _PARTS: dict[str, type[Any]] = {
     "memory": words.MemoryInFlight,
     "cache": words.CacheState,
 }
+
+
+def write_snapshot(snapshot: Snapshot) -> bytes:
+    """Headers of requests may hold bytes that are no text: those are replaced."""
+    try:
+        return orjson.dumps(snapshot)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_valid(dataclasses.asdict(snapshot)))
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(item) for item in value]
+    return value
 
 
 def read_snapshot(text: bytes) -> Snapshot | None:

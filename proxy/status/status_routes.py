@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.api.respond import ResponsePolicy
+    from proxy.status.page import PageOptions
 
 CANCEL_PATH = "/api/v1/admin/thanoxy/cancel"
 _NAME = "status"
@@ -34,16 +35,16 @@ class StatusSource:
 
 
 def status_routes(
-    source: StatusSource, policy: ResponsePolicy, is_admin: bool, most_listeners: int
+    source: StatusSource, policy: ResponsePolicy, options: PageOptions, most_listeners: int
 ) -> dict[str, Route]:
     """By path, for `Router`."""
-    page = PageEndpoint(source.snapshot, is_admin)
-    events = EventsEndpoint(source.snapshot, is_admin, source.leaving, most_listeners)
+    page = PageEndpoint(source.snapshot, options)
+    events = EventsEndpoint(source.snapshot, options.is_admin, source.leaving, most_listeners)
     own = {f"/status/{name}": route(_NAME, "GET HEAD", file) for name, file in ui_files().items()}
     return {
         "/": route(_NAME, "GET HEAD", page),
         "/status.json": route(_NAME, "GET HEAD", JsonEndpoint(source.snapshot)),
         "/status/events": route(_NAME, "GET", events),
-        CANCEL_PATH: route("cancel", "POST", CancelEndpoint(source.cancel, is_admin, policy)),
+        CANCEL_PATH: route("cancel", "POST", CancelEndpoint(source.cancel, options.is_admin, policy)),
         **own,
     }

@@ -16,6 +16,8 @@ from proxy.api.server import JsonServer
 from proxy.codec.explain_json import coverage_json
 from proxy.plan.coverage import Coverage, CoverageRow, CoveredRun
 from proxy.status.events import EventsEndpoint
+from proxy.status.forms import TenantHeader
+from proxy.status.page import PageOptions
 from proxy.status.status_routes import StatusSource, status_routes
 from tests.status.days import HOUR_MS, NOW_MS, bad_day
 
@@ -75,7 +77,8 @@ class StatusServer:
         """Stands for Thanos, and for the two endpoints that the page asks."""
         self.passed_on.append(request.path)
         if request.path.endswith("/explain"):
-            return web.Response(text=PLAN + request.query.get("query", ""))
+            whose = request.headers.get("THANOS-TENANT", "nobody in particular")
+            return web.Response(text=f"{PLAN}{request.query.get('query', '')} for {whose}")
         if request.path.endswith("/coverage"):
             return web.Response(body=coverage_json(coverage_answer()), content_type="application/json")
         return web.Response(status=404, text="Thanos")
@@ -88,7 +91,8 @@ async def status_server(
     server = StatusServer()
     policy = ResponsePolicy(gzip=True, cors=True)
     source = StatusSource(server.take, server.cancel, server.leaving)
-    routes = status_routes(source, policy, is_admin, most_listeners)
+    options = PageOptions(is_admin, TenantHeader("THANOS-TENANT", "default-tenant"))
+    routes = status_routes(source, policy, options, most_listeners)
     events = EventsEndpoint(server.take, is_admin, server.leaving, most_listeners, interval_s)
     routes["/status/events"] = route("status", "GET", events)
     server.events = events

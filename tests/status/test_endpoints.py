@@ -9,8 +9,7 @@ import aiohttp
 import orjson
 import pytest
 
-from proxy.status.endpoints import snapshot_json
-from tests.status.days import FINDINGS, RUNNING, bad_day, with_strings
+from tests.status.days import FINDINGS, RUNNING
 from tests.status.serving import StatusServer, status_server
 
 if TYPE_CHECKING:
@@ -65,13 +64,6 @@ async def test_the_same_comes_as_json(session: aiohttp.ClientSession, server: St
         assert "Access-Control-Allow-Origin" not in answer.headers
     assert told["findings"][0]["fault"] == "upstream_dead"
     assert told["running"][0]["splits"][3]["state"] == "scanning"
-
-
-def test_bytes_that_are_no_text_do_not_break_it() -> None:
-    broken = with_strings(bad_day(), lambda text: f"{text}\udcff")
-    told = orjson.loads(snapshot_json(broken))
-    assert told["version"] == "0.9.0?"
-    assert told["running"][0]["stages"]["plan?"] == 0.4
 
 
 async def test_a_form_on_the_page_leads_back_to_it(

@@ -185,6 +185,13 @@ async def test_a_plan_is_shown_in_place(page: Tab, server: StatusServer) -> None
     await page.until("document.getElementById('explain-answer').textContent.includes('plan of <up>')")
     assert await page.run("document.getElementById('explain-query').value") == bad_day().slowest[0].expr
     assert await page.run("document.getElementById('explain-step').value") == "300"
+    plan = "document.getElementById('explain-answer').textContent"
+    assert (await page.run(plan)).endswith(f"for {bad_day().slowest[0].tenant}")
+    await page.run("""{
+      document.getElementById('explain-tenant').value = 'default-tenant';
+      document.getElementById('explain-form').requestSubmit();
+    }""")
+    await page.until(f"{plan}.endsWith('for nobody in particular')")
     assert await page.run("location.pathname") == "/"
 
 

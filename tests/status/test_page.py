@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.status import findings
-from proxy.status.page import ALL_WELL, ANCHORS, live_parts, whole_page
+from proxy.status.forms import TenantHeader
+from proxy.status.page import ALL_WELL, ANCHORS, PageOptions, live_parts, whole_page
 from proxy.status.snapshot import Finding, Snapshot
 from tests.status.days import FINDINGS, HOSTILE, NOW_MS, bad_day, changed, good_day, with_strings
 from tests.status.reading import Document, read
 
 EMPTY = Snapshot(NOW_MS, 1)
+ADMIN = PageOptions(is_admin=True, tenants=TenantHeader("THANOS-TENANT", "nobody"))
 NAMED = {
     anchor
     for rules in Path(findings.__file__).parent.glob("*_rules.py")
@@ -51,7 +53,7 @@ TYPED = st.one_of(
 
 
 def page(snapshot: Snapshot) -> Document:
-    document = read(whole_page(snapshot, can_cancel=True))
+    document = read(whole_page(snapshot, ADMIN))
     assert not document.faults, document.faults[:3]
     return document
 
@@ -138,7 +140,7 @@ def test_a_reader_can_find_the_way_without_seeing_it() -> None:
 
 
 def test_without_javascript_it_loads_itself_anew() -> None:
-    head = whole_page(EMPTY, can_cancel=False)
+    head = whole_page(EMPTY, PageOptions())
     assert b'<noscript><meta http-equiv="refresh" content="5"></noscript>' in head
 
 
@@ -181,8 +183,6 @@ def test_that_holds_for_any_numbers(data: st.DataObject) -> None:
 
 
 def test_the_page_is_bounded_whatever_is_typed() -> None:
-    usual = len(whole_page(bad_day(), can_cancel=True))
-    long = len(
-        whole_page(with_strings(bad_day(), lambda text: f"{text}{'<' * 100_000}"), can_cancel=True)
-    )
+    usual = len(whole_page(bad_day(), ADMIN))
+    long = len(whole_page(with_strings(bad_day(), lambda text: f"{text}{'<' * 100_000}"), ADMIN))
     assert long < 8 * usual

@@ -24,7 +24,17 @@ def test_recent_queries_are_listed_by_time_and_by_cost() -> None:
 
 def test_groups_add_up() -> None:
     runs = (
-        QueryRun("1", "query", 1, 2_000.0, tenant="<a>", steps=10, steps_held=5, upstream_bytes=1024),
+        QueryRun(
+            "1",
+            "query",
+            1,
+            2_000.0,
+            tenant="<a>",
+            steps=10,
+            steps_held=5,
+            upstream_bytes=1024,
+            upstream_ms=7_500.0,
+        ),
         QueryRun("2", "query", 2, 1_000.0, tenant="<a>", steps=10, upstream_bytes=1024, code=503),
         QueryRun("3", "query", 3, 1_500.0, tenant="b"),
     )
@@ -32,7 +42,7 @@ def test_groups_add_up() -> None:
     _, _, rest = made.partition('id="slowest-tenant-table"')
     table, _, _ = rest.partition("</table>")
     document = read(f"<table{table}</table>".replace("<table>", "<table>", 1))
-    assert "<a>23.0 s2.0 s2 KiB25.0 %1b11.5 s1.5 s0 B\u20130" in document.text
+    assert "<a>23.0 s2.0 s7.5 s2 KiB25.0 %1b11.5 s1.5 s0 ms0 B\u20130" in document.text
 
 
 def test_a_failed_query_is_marked() -> None:

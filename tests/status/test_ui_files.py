@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from proxy.status.page import whole_page
+from proxy.status.page import PageOptions, whole_page
 from proxy.status.ui_files import ui_files
 from tests.status.days import bad_day
 from tests.status.reading import read
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.status.serving import StatusServer
+
+ADMIN = PageOptions(is_admin=True)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def test_a_file_comes_with_its_type_and_a_tag(server: StatusServer, name: 
 
 
 def test_the_page_asks_for_files_that_are_there() -> None:
-    document = read(whole_page(bad_day(), can_cancel=True))
+    document = read(whole_page(bad_day(), ADMIN))
     asked = [script["src"] for script in document.all("script")]
     asked += [link["href"] for link in document.all("link")]
     assert {name.removeprefix("status/") for name in asked} == set(ui_files())
@@ -56,7 +58,7 @@ def test_no_file_asks_for_anything_elsewhere() -> None:
 
 
 def test_every_class_that_is_used_has_a_style() -> None:
-    document = read(whole_page(bad_day(), can_cancel=True))
+    document = read(whole_page(bad_day(), ADMIN))
     used = {name for e in document.elements for name in e.attributes.get("class", "").split()}
     styled = set(re.findall(r"\.([a-z][a-z0-9-]*)", ui_files()["style.css"].body.decode()))
     without = {"by-query", "done", "runs-head"}

@@ -120,7 +120,8 @@
     event.preventDefault();
     said.textContent = "asking …";
     try {
-      const response = await fetch(`api/v1/thanoxy/coverage?${new URLSearchParams(new FormData(form))}`);
+      const query = new URLSearchParams(new FormData(form));
+      const response = await fetch(`api/v1/thanoxy/coverage?${query}`, { headers: headersOf(form) });
       const body = await response.json();
       if (body.status === "success") draw(body.data);
       else said.textContent = body.error || `The answer was ${response.status}.`;

@@ -158,12 +158,21 @@ document.addEventListener("visibilitychange", () => (document.hidden ? leave() :
 
 // ── forms and links that are answered in place ──
 
-async function explain(query) {
+/** The tenant that is named travels as a header; the one that is meant without it does not. */
+function headersOf(form) {
+  const field = form.querySelector("[data-header]");
+  const tenant = field ? field.value.trim() : "";
+  if (!tenant || tenant === field.dataset.usual) return {};
+  return { [field.dataset.header]: String.fromCharCode(...new TextEncoder().encode(tenant)) };
+}
+
+async function explain(form) {
   const answer = document.getElementById("explain-answer");
   const said = document.getElementById("explain-said");
   said.textContent = "asking …";
   try {
-    const response = await fetch(`api/v1/thanoxy/explain?${query}`);
+    const query = new URLSearchParams(new FormData(form));
+    const response = await fetch(`api/v1/thanoxy/explain?${query}`, { headers: headersOf(form) });
     answer.textContent = await response.text();
     answer.hidden = false;
     said.textContent = response.ok ? "" : `The answer was ${response.status}.`;
@@ -191,6 +200,8 @@ function fill(link) {
   for (const [name, value] of asked.searchParams) {
     if (form.elements[name]) form.elements[name].value = value;
   }
+  const tenant = form.querySelector("[data-header]");
+  if (tenant) tenant.value = link.dataset.tenant;
   form.scrollIntoView({ block: "center" });
   form.elements.query.focus({ preventScroll: true });
   form.requestSubmit();
@@ -211,13 +222,14 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.getAttribute("id") === "explain-form") {
     event.preventDefault();
-    explain(new URLSearchParams(new FormData(form)));
+    explain(form);
   } else if (form.classList.contains("cancel")) {
     event.preventDefault();
     cancel(form);
   }
 });
 
+for (const field of document.querySelectorAll(".tenant")) field.hidden = false;
 say("connecting");
 enableSorting();
 listen();
