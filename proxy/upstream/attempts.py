@@ -120,6 +120,7 @@ class Attempts:
             except BadUpstreamAnswerError:
                 if not self._may_ask_another(question):
                     raise
+                continue  # another address has no part in this: it need not be spared
             await self._back_off(question.number)
 
     async def _bring(self, question: _Question[R, T]) -> Brought[R, T]:

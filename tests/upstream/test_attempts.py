@@ -260,6 +260,15 @@ async def test_an_answer_that_has_arrived_and_loses_while_it_is_read_is_let_go()
     ground.assert_idle()
 
 
+async def test_after_garbage_another_address_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_sleep(delay_s: float) -> None:
+        raise AssertionError(delay_s)
+
+    monkeypatch.setattr("proxy.upstream.attempts.asyncio.sleep", no_sleep)
+    for _ in range(9):
+        await asking(A, B).run(Scripted(), "kind", understands(B))
+
+
 async def test_what_nobody_answers_well_is_asked_twice_and_blamed_on_nobody() -> None:
     ground = asking(most=9)
     for _ in range(20):
