@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from proxy.status.findings import FAULTS
 from proxy.telemetry import signals
-from proxy.telemetry.registry import METRICS_VARIABLE
+from proxy.telemetry.registry import drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,14 +64,7 @@ def show_findings(findings: Iterable[Finding]) -> None:
 
 
 def _take_back(url: str) -> None:
-    """Of several processes' files nothing can be taken back; then at least nothing is claimed."""
     for state in _STATES:
-        signals.ADDRESS_STATE.labels(url, state).set(0)
+        drop(signals.ADDRESS_STATE, url, state)
     for gauge in _OF_ADDRESSES:
-        gauge.labels(url).set(0)
-    if METRICS_VARIABLE in os.environ:
-        return
-    for state in _STATES:
-        signals.ADDRESS_STATE.remove(url, state)
-    for gauge in _OF_ADDRESSES:
-        gauge.remove(url)
+        drop(gauge, url)

@@ -59,3 +59,11 @@ def reading(metric: Counter | Gauge) -> float:
     """This process's value of a metric without labels, or of one child of a metric with labels."""
     family = next(iter(metric.collect()))
     return next((s.value for s in family.samples if not s.name.endswith("_created")), 0.0)
+
+
+def drop(metric: Counter | Gauge, *labels: str) -> None:
+    """Show a child no more. Of what several processes write nothing can be taken back: gauges claim 0."""
+    if METRICS_VARIABLE not in os.environ:
+        metric.remove(*labels)
+    elif isinstance(metric, Gauge):
+        metric.labels(*labels).set(0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from proxy.plan.breaker import Breaker, BreakerPolicy, State
 from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import ENDPOINT_EJECTIONS, ENDPOINT_IN_FLIGHT, ENDPOINTS
+from proxy.telemetry.registry import drop
 from proxy.telemetry.signals import ADDRESS_FAILURES
 from proxy.upstream.balancer import Candidate, in_rotation, pick
 from proxy.upstream.signs import NOT_READY, OVERTAKEN, reason_of
@@ -62,9 +63,9 @@ class Pool:
             self._show(candidate)
         stays = {one.url for one in self._candidates}
         for gone in [one for one in before.values() if one.endpoint.url not in stays]:
-            ENDPOINT_IN_FLIGHT.remove(gone.endpoint.url)
+            drop(ENDPOINT_IN_FLIGHT, gone.endpoint.url)
             for reason in gone.signs.failures:
-                ADDRESS_FAILURES.remove(gone.endpoint.url, reason)
+                drop(ADDRESS_FAILURES, gone.endpoint.url, reason)
         self._count()
 
     @property

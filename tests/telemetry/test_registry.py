@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client import Counter, Gauge, generate_latest
 
-from proxy.telemetry.registry import Registry, reading
+from proxy.telemetry.registry import METRICS_VARIABLE, Registry, drop, reading
 
 
 def test_who_counts_otherwise_is_asked_before_metrics_are_read() -> None:
@@ -24,3 +25,22 @@ def test_a_child_is_read_by_itself() -> None:
     plain = Gauge("plain", "One.", registry=registry)
     plain.set(-2)
     assert reading(plain) == -2
+
+
+def test_a_child_that_is_dropped_is_gone_or_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry()
+    busy = Gauge("busy", "Addresses.", ["url"], registry=registry)
+    failed = Counter("failed", "Failures.", ["url"], registry=registry)
+    for url in ("a", "b"):
+        busy.labels(url).set(5)
+        failed.labels(url).inc()
+    drop(busy, "a")
+    drop(failed, "a")
+    drop(failed, "never seen")
+    assert registry.get_sample_value("busy", {"url": "a"}) is None
+    assert registry.get_sample_value("failed_total", {"url": "a"}) is None
+    monkeypatch.setenv(METRICS_VARIABLE, "/of/several/processes")
+    drop(busy, "b")
+    drop(failed, "b")
+    assert registry.get_sample_value("busy", {"url": "b"}) == 0
+    assert registry.get_sample_value("failed_total", {"url": "b"}) == 1
