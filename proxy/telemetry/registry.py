@@ -62,7 +62,7 @@ def reading(metric: Counter | Gauge) -> float:
 
 
 def drop(metric: Counter | Gauge, *labels: str) -> None:
-    """Show a child no more. Of what several processes write nothing can be taken back: gauges claim 0."""
+    """Show a child no more. Several processes cannot take back what they wrote: gauges say 0."""
     if METRICS_VARIABLE not in os.environ:
         metric.remove(*labels)
     elif isinstance(metric, Gauge):

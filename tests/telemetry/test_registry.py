@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 from prometheus_client import Counter, Gauge, generate_latest
 
 from proxy.telemetry.registry import METRICS_VARIABLE, Registry, drop, reading
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_who_counts_otherwise_is_asked_before_metrics_are_read() -> None:
