@@ -17,6 +17,7 @@ from aiohttp import web
 from proxy.errors import TooManyListenersError
 from proxy.status.endpoints import GUARDED, TakeSnapshot
 from proxy.status.page import live_parts
+from proxy.status.past import RecentLists
 
 if TYPE_CHECKING:
     from proxy.status.html import Markup
@@ -36,6 +37,7 @@ class LiveParts:
     version: int = 0
     parts: dict[str, Markup] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    _lists: RecentLists = field(default_factory=RecentLists)
     _rendered_at_s: float = -1e9
 
     def refresh(self, now_s: float, interval_s: float) -> None:
@@ -44,7 +46,7 @@ class LiveParts:
             return
         self._rendered_at_s = now_s
         self.version += 1
-        for name, part in live_parts(self.take(), self.can_cancel).items():
+        for name, part in live_parts(self.take(), self.can_cancel, self._lists).items():
             if self.parts.get(name) != part:
                 self.parts[name] = part
                 self.versions[name] = self.version

@@ -67,8 +67,10 @@ ANCHORS = frozenset(section.name for section in _sections(can_cancel=False)) | {
 """What findings can lead to."""
 
 
-def live_parts(snapshot: Snapshot, can_cancel: bool) -> dict[str, Markup]:
-    """Each live part by the id of its element."""
+def live_parts(
+    snapshot: Snapshot, can_cancel: bool, lists: Callable[[Snapshot], Markup] = past.recent
+) -> dict[str, Markup]:
+    """Each live part by the id of its element. lists: makes the longest of them."""
     marked = Counter(_anchor(finding) for finding in snapshot.findings)
     critical = {_anchor(finding) for finding in snapshot.findings if finding.is_critical}
     shown = _sections(can_cancel)
@@ -82,7 +84,7 @@ def live_parts(snapshot: Snapshot, can_cancel: bool) -> dict[str, Markup]:
     for section in shown:
         tone = "critical" if section.name in critical else "marked" if marked[section.name] else ""
         parts[section.name] = _section(section, section.show(snapshot), tone)
-    parts["lists"] = tag("div", past.recent(snapshot), id="lists")
+    parts["lists"] = tag("div", lists(snapshot), id="lists")
     return parts
 
 

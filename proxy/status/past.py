@@ -27,6 +27,20 @@ def recent(snapshot: Snapshot) -> Markup:
     )
 
 
+class RecentLists:
+    """`recent`, made anew only when it has changed: most of the time it has not, and it is long."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Sequence[QueryRun], Sequence[QueryRun]] | None = None
+        self._made = Markup()
+
+    def __call__(self, snapshot: Snapshot) -> Markup:
+        of = (snapshot.slowest, snapshot.costliest)
+        if self._of != of:
+            self._of, self._made = of, recent(snapshot)
+        return self._made
+
+
 def _lists(name: str, title: str, runs: Sequence[QueryRun]) -> Markup:
     if not runs:
         return join(tag("h3", title), note("None yet."))

@@ -19,7 +19,7 @@ CANCEL = "api/v1/admin/thanoxy/cancel"
 EXPLAIN = "api/v1/thanoxy/explain"
 COVERAGE = "api/v1/thanoxy/coverage"
 
-_MOST_RUNNING = 20
+_MOST_RUNNING = 12
 _MOST_LINK_CHARACTERS = 1500
 
 

@@ -72,6 +72,14 @@ async def visit(page: Tab, server: StatusServer) -> None:
     await page.until(LIVE)
 
 
+async def draw_coverage(page: Tab) -> None:
+    await page.run("""{
+      document.getElementById('coverage-query').value = 'up';
+      document.getElementById('coverage-form').requestSubmit();
+    }""")
+    await page.until("document.querySelectorAll('#coverage-answer .map svg').length === 2")
+
+
 async def test_the_first_line_follows_what_happens(page: Tab, server: StatusServer) -> None:
     server.snapshot = good_day()
     await visit(page, server)
@@ -149,6 +157,8 @@ async def test_a_phone_need_not_scroll_sideways(page: Tab, server: StatusServer)
     await page.look(width=360, height=740)
     await visit(page, server)
     assert await page.run(width) == 360
+    await draw_coverage(page)
+    assert await page.run(width) == 360
     server.snapshot = with_strings(bad_day(), lambda text: f"{text}{'W' * 100_000}")
     await page.until(f"{FIRST_LINE}.includes('WWW')")
     assert await page.run(width) == 360
@@ -197,11 +207,7 @@ async def test_a_plan_is_shown_in_place(page: Tab, server: StatusServer) -> None
 
 async def test_coverage_is_drawn_and_told(page: Tab, server: StatusServer) -> None:
     await visit(page, server)
-    await page.run("""{
-      document.getElementById('coverage-query').value = 'up';
-      document.getElementById('coverage-form').requestSubmit();
-    }""")
-    await page.until("document.querySelectorAll('#coverage-answer .map svg').length === 2")
+    await draw_coverage(page)
     labels = await page.run("[...document.querySelectorAll('.map svg')].map((e) => e.ariaLabel)")
     assert labels == [
         "step 1 min: 39 % of the time held",

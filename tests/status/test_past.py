@@ -51,6 +51,14 @@ def test_a_failed_query_is_marked() -> None:
     assert [row.get("class") for row in document.all("tr") if "data-key" in row][:2] == ["bad", None]
 
 
+def test_lists_are_made_anew_only_when_they_have_changed() -> None:
+    lists = past.RecentLists()
+    first = lists(bad_day())
+    assert lists(dataclasses.replace(bad_day(), version="2")) is first
+    changed = dataclasses.replace(bad_day(), slowest=bad_day().slowest[1:])
+    assert lists(changed) == past.recent(changed) != first
+
+
 def test_lists_are_bounded() -> None:
     runs = tuple(dataclasses.replace(finished(n), expr=f"e{n}", id=str(n)) for n in range(300))
     document = read(past.recent(dataclasses.replace(EMPTY, slowest=runs)))

@@ -41,8 +41,8 @@ def test_the_longest_are_shown_and_the_rest_is_counted() -> None:
     runs = [dataclasses.replace(RUNNING, id=f"{n}", took_ms=float(n), splits=()) for n in range(30)]
     document = read(queries.running(with_running(*runs), can_cancel=False))
     keys = [item["data-key"] for item in document.all("li")]
-    assert keys == [str(number) for number in range(29, 9, -1)]
-    assert "and 10 more queries" in document.text
+    assert keys == [str(number) for number in range(29, 17, -1)]
+    assert "and 18 more queries" in document.text
 
 
 def test_links_ask_for_the_plan_of_that_very_query() -> None:
