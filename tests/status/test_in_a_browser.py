@@ -159,6 +159,8 @@ async def test_a_phone_need_not_scroll_sideways(page: Tab, server: StatusServer)
     assert await page.run(width) == 360
     await draw_coverage(page)
     assert await page.run(width) == 360
+    rows = "[...document.querySelectorAll('.map svg')].map((e) => e.clientWidth)"
+    assert min(await page.run(rows)) > 250, "a row has the width of the page, its name stands above"
     server.snapshot = with_strings(bad_day(), lambda text: f"{text}{'W' * 100_000}")
     await page.until(f"{FIRST_LINE}.includes('WWW')")
     assert await page.run(width) == 360
