@@ -28,7 +28,7 @@ _of_tenants = Count(TENANT_REQUESTS)
 _durations = Durations(REQUEST_DURATION, DURATION_BOUNDS)
 _stages = Durations(STAGE_DURATION, STAGE_BOUNDS)
 _books: WeakSet[Book] = WeakSet()
-OWN = frozenset(("healthy", "ready", "metrics", "status"))
+OWN = frozenset(("healthy", "ready", "metrics", "status", "explain", "coverage"))
 """Endpoints that say nothing of what people wait for."""
 _BAD_REQUEST, _SERVER_ERROR = 400, 500
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from proxy.engine.memory import UNCOUNTED
 from proxy.engine.range_answers import RangeAnswers
 from proxy.engine.range_query import Wish
 from proxy.engine.whole_answers import WholeAnswers
+from proxy.errors import NotSplittableError
 from proxy.model.query import Caller
 from proxy.plan.blocked import Question
 from proxy.plan.limits import LimitsTable
@@ -94,7 +96,9 @@ class Explaining:
         assert query is not None
         plan = self.cached.queries.plan(query, VARY)
         before = len(self.cached.upstream.asked)
-        await self.cached.queries.run(plan, CALLER, Wish(as_text=False, refresh=refresh), UNCOUNTED)
+        wish = Wish(as_text=False, refresh=refresh)
+        with contextlib.suppress(NotSplittableError):  # only what came back has shown that
+            await self.cached.queries.run(plan, CALLER, wish, UNCOUNTED)
         return [dict(sent.form) for sent in self.cached.upstream.asked[before:]]
 
 

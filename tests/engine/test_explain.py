@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
 from proxy.engine.answer_memo import Assembled
@@ -24,6 +27,7 @@ from tests.engine.cached import (
     NOW_MS,
     PASSING,
     SECOND_MS,
+    STEADY,
     window,
 )
 from tests.engine.explaining import NAMES, VARY, Explaining, forms, range_of
@@ -82,6 +86,41 @@ async def test_it_stays_so_while_lives_end(age_ms: int) -> None:
     one.cached.clock.advance(age_ms)
     explained = one.explain(range_of(NEW))
     assert forms(explained) == await one.ask(range_of(NEW))
+
+
+STARTS, STEPS = st.integers(-30, 330), st.integers(1, 90)
+WINDOWS = st.builds(lambda back, steps: window(back * MINUTE_MS, steps), STARTS, STEPS)
+WAITS_MS = st.sampled_from([0, SECOND_MS, 3 * MINUTE_MS, 11 * MINUTE_MS, DAY_MS])
+MEANWHILE = st.sampled_from(["look", "lose", "find", "nothing"])
+EXPRS = st.sampled_from(["a", PASSING, STEADY, "a offset -5m", "a @ 86400000"])
+
+
+@given(EXPRS, st.lists(st.tuples(WINDOWS, WAITS_MS, MEANWHILE), max_size=8), WINDOWS, st.booleans())
+def test_whatever_has_been_asked_what_would_be_asked_is_asked(
+    expr: str, before: list[tuple[Grid, int, str]], then: Grid, is_refresh: bool
+) -> None:
+    asyncio.run(ask_and_compare(expr, before, then, is_refresh))
+
+
+async def ask_and_compare(
+    expr: str, before: list[tuple[Grid, int, str]], then: Grid, is_refresh: bool
+) -> None:
+    one = Explaining(interval_ms=HOUR_MS, is_watched=True)
+    for grid, wait_ms, meanwhile in before:
+        await one.ask(range_of(grid, expr))
+        one.cached.clock.advance(wait_ms)
+        if meanwhile != "nothing":
+            one.cached.world.is_lost = (meanwhile == "lose") or (
+                one.cached.world.is_lost and meanwhile == "look"
+            )
+            await one.cached.look()
+        await one.cached.settle()
+    parameters = range_of(then, expr)
+    explained = one.explain(parameters, says="no-cache" if is_refresh else "")
+    sent = await one.ask(parameters, is_refresh)
+    assert forms(explained) == sorted(sent, key=lambda form: float(form["start"]))
+    assert explained.held_steps == then.steps - explained.asked_steps
+    assert sum(run.steps for run in explained.held if not run.why_not) == explained.held_steps
 
 
 async def test_a_refresh_is_explained_as_one() -> None:

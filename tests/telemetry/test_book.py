@@ -56,7 +56,8 @@ def test_what_somebody_may_want_to_look_at_is_told() -> None:
 
 def test_the_pace_is_that_of_queries() -> None:
     book = Book()
-    for handler, code in (("query", 200), ("query", 502), ("query", 400), ("metrics", 500)):
+    others = (("metrics", 500), ("explain", 200), ("coverage", 200))
+    for handler, code in (("query", 200), ("query", 502), ("query", 400), *others):
         book.close(book.open(handler, None), code, None)
     assert (book.pace.requests, book.pace.errors, sum(book.pace.took.counts)) == (3, 1, 3)
 
