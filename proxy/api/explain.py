@@ -66,7 +66,7 @@ class ExplainEndpoint:
     def _read(self, request: web.BaseRequest, form: Form | None) -> Explainable:
         caller = self.callers.asking(request, form)
         control = cache_control(request)
-        is_unread = form is None or control is CacheControl.NO_STORE
+        is_unread = control is CacheControl.NO_STORE
         return Explainable(
             question=Question(_api(form), caller.tenant, form, request.headers),
             method=request.method,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 
+from proxy.engine import explain
 from proxy.engine.answer_memo import Assembled
 from proxy.engine.ports import UpstreamAnswer
 from proxy.plan.blocked import BlockedRule
@@ -183,6 +184,32 @@ async def test_a_remembered_answer_is_sent_to_who_takes_its_encoding() -> None:
     assert explained.asks == ()
     assert not one.explain(range_of(OLD)).is_remembered
     assert not one.explain(range_of(OLD), wants_gzip=True, says="no-cache").is_remembered
+
+
+async def test_a_remembered_answer_is_sent_although_its_pieces_are_gone() -> None:
+    one = Explaining()
+    put_in_memo(one, OLD, NOW_MS)
+    explained = one.explain(range_of(OLD), wants_gzip=True)
+    assert (explained.asks, explained.requests, explained.held_steps) == ((), 0, 0)
+    assert one.explain(range_of(OLD)).requests > 0
+
+
+async def test_of_too_many_runs_only_the_first_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "_MOST_RUNS", 2)
+    one = Explaining()
+    for at in (0, 5, 10):
+        await one.ask(range_of(OLD.sliced(at, at + 1)))
+    explained = one.explain(range_of(OLD))
+    assert (len(explained.held), explained.held_runs, explained.held_steps) == (2, 3, 3)
+
+
+async def test_an_instant_answer_lives_shorter_while_a_store_is_away() -> None:
+    one = Explaining(is_watched=True)
+    await one.cached.look()
+    one.cached.world.is_lost = True
+    await one.cached.look()
+    (fact,) = one.explain_instant({"query": "a", "time": "5"}).keeping
+    assert (fact.life_ms, fact.setting) == (KEEP.short_life_ms, "--cache.unconfirmed-life")
 
 
 async def test_traits_window_and_key_are_told() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from proxy.engine.held import HeldView, Seen
+from proxy.model.grid import Grid
 from proxy.plan.explain import HeldRun
+from proxy.plan.holes import Store
 from proxy.plan.partition import Run
 from tests.engine.cached import (
     DAY_MS,
@@ -17,9 +17,6 @@ from tests.engine.cached import (
     Cached,
     window,
 )
-
-if TYPE_CHECKING:
-    from proxy.model.grid import Grid
 
 OLD = window(10 * HOUR_MS, 40)
 
@@ -69,6 +66,29 @@ async def test_fetches_of_different_times_are_told_apart() -> None:
     runs, gaps = look(cached, OLD)
     assert [(run.steps, run.age_ms) for run in runs] == [(20, SECOND_MS), (15, 0)]
     assert gaps == [Run(35, 40)]
+
+
+async def test_parts_of_one_fetch_that_live_shorter_are_told_apart() -> None:
+    cached = Cached(is_watched=True)
+    await cached.look()
+    grid = Grid(cached.clock.wall - 2 * HOUR_MS - 10 * MINUTE_MS, MINUTE_MS, 20)
+    await cached.run(grid)
+    runs, _ = look(cached, grid)
+    assert [(run.steps, run.lives_ms) for run in runs] == [(10, DAY_MS), (10, 10 * MINUTE_MS)]
+    assert {run.serves_ms for run in runs} == {KEEP.short_life_ms}
+
+
+async def test_parts_of_one_fetch_that_a_lost_store_may_hold_are_told_apart() -> None:
+    cached = Cached(is_watched=True)
+    grid = window(13 * HOUR_MS, 120)
+    for is_healthy in (True, False):
+        store = Store("old", "10.0.0.3:10901", 0, grid.start_ms, is_healthy)
+        cached.watch.look(cached.clock.monotonic, cached.clock.monotonic + 1, [store])
+        cached.clock.advance(SECOND_MS)
+    await cached.run(grid)
+    runs, _ = look(cached, grid)
+    assert [run.trust for run in runs] == ["in_doubt", "pending"]
+    assert sum(run.steps for run in runs) == 120
 
 
 async def test_what_is_over_is_shown_and_asked_for_again() -> None:

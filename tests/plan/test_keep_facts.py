@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from proxy.model.grid import Grid
 from proxy.plan.explain import KeepFact
 from proxy.plan.freshness import KeepPolicy
@@ -54,6 +56,12 @@ def test_several_grids_count_together() -> None:
 
 def test_what_reads_ahead_is_young_for_longer() -> None:
     assert facts(GRID, expr="a offset -5m")["too young"].steps == 7
+
+
+def test_what_is_too_young_is_not_settled_whatever_counts_as_recent() -> None:
+    policy = dataclasses.replace(POLICY, recent_ms=0)
+    found = keep_facts([GRID], traits("a"), policy, NOW_MS, is_watched=False)
+    assert [(fact.what, fact.steps) for fact in found[:2]] == [("settled", 129), ("too young", 2)]
 
 
 def test_of_what_is_too_young_nothing_else_is_said() -> None:
