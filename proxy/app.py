@@ -23,7 +23,7 @@ from proxy.telemetry.log import LOG
 from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
-from proxy.wiring_status import build_pulse
+from proxy.wiring_status import build_pulse, build_status
 from proxy.worker import inherited_socket, is_first, is_worker, part_of, say_ready, watch_supervisor
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ async def start(
         pulse = build_pulse(engine, access.watch, book, pulse_s)
         pulse.is_leaving = ready.leaving.is_set
         ground.background.spawn(pulse.run())
-        runner = _runner(settings, build_router(settings, engine, ready, access, book), access)
+        more = build_status(settings, pulse, ready.leaving)
+        router = build_router(settings, engine, ready, access, book, more)
+        runner = _runner(settings, router, access)
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
         listener = Listener(_server(runner), access.server_tls)

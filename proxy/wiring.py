@@ -29,7 +29,10 @@ from proxy.wiring_explain import Shown, explain_routes
 from proxy.wiring_reads import build_reads, reads_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.api.health import Ready
+    from proxy.api.routes import Route
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.answer_memo import Assembled
     from proxy.engine.background import Background
@@ -170,9 +173,14 @@ def vary_names(settings: Settings) -> tuple[str, ...]:
 
 
 def build_router(
-    settings: Settings, engine: Engine, ready: Ready, access: Access, book: Book
+    settings: Settings,
+    engine: Engine,
+    ready: Ready,
+    access: Access,
+    book: Book,
+    more: Mapping[str, Route],
 ) -> Router:
-    """The table of routes."""
+    """The table of routes. more: those of the status page."""
     respond = ResponsePolicy(gzip=settings.compress_responses, cors=not settings.disable_cors)
     callers = Callers(access.tenants, vary_names(settings), settings.query_timeout_ms / 1000)
     passthrough = Passthrough(engine.client, callers, access.limits, engine.threads)
@@ -206,6 +214,7 @@ def build_router(
         "/-/healthy": route("healthy", "GET HEAD", healthy),
         "/-/ready": route("ready", "GET HEAD", ready),
         "/metrics": route("metrics", "GET HEAD", metrics),
+        **more,
     }
     slower_than_s = settings.log_queries_longer_than_ms / 1000
     fallback = route("passthrough", "", passthrough)

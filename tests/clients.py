@@ -109,8 +109,12 @@ def range_path(changes: Mapping[str, str] | None = None) -> str:
 
 
 @asynccontextmanager
-async def running(upstream_url: str, pulse_s: float = 1.0, **settings: Any) -> AsyncIterator[Proxy]:
-    """A proxy in front of an upstream, that cuts at full hours and retries at once."""
+async def running(upstream_url: str, **settings: Any) -> AsyncIterator[Proxy]:
+    """A proxy in front of an upstream, that cuts at full hours and retries at once.
+
+    `pulse_s` among the settings: how often it looks at itself.
+    """
+    pulse_s = settings.pop("pulse_s", 1.0)
     defaults = {
         "http_address": "127.0.0.1:0",
         "downstream_urls": (upstream_url,),

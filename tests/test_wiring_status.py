@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.wiring_status import build_collector
-from tests.clients import running
-from tests.fakes import FakeUpstream, fake_upstream
+from tests.clients import RANGE, running
+from tests.fakes import FakeUpstream, always, fake_upstream, never, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,3 +38,22 @@ async def test_a_tier_is_found_behind_memory(upstream: FakeUpstream, tmp_path: P
         parts = build_collector(proxy.app.engine, proxy.app.access.watch).collect(1_000)
         assert [(one.name, one.state) for one in parts["tiers"]] == [("lmdb", "working")]
         assert parts["cache"].extents > 0
+
+
+async def test_the_page_is_there_and_shows_what_runs(upstream: FakeUpstream) -> None:
+    upstream.script = always(never)
+    async with running(upstream.url, pulse_s=0.05) as proxy:
+        asking = asyncio.ensure_future(proxy.range())
+        await upstream.until(lambda: any(one.path == RANGE for one in upstream.asked))
+        page = await proxy.get("/")
+        assert page.status == 200
+        assert b"Running queries" in page.body
+        assert b"fetching" in page.body
+        asking.cancel()
+
+
+async def test_without_the_page_its_paths_are_the_upstream_s(upstream: FakeUpstream) -> None:
+    upstream.script = always(reply(200, b"theirs"))
+    async with running(upstream.url, status_page=False) as proxy:
+        for path in ("/", "/status.json", "/status/events"):
+            assert (await proxy.get(path)).body == b"theirs"
