@@ -194,13 +194,6 @@ def build_router(
         access.limits,
     )
     kept_whole = _kept_whole(settings, engine, passthrough, respond, callers, access.limits)
-    purge = PurgeEndpoint(
-        settings.admin_api,
-        engine.purge,
-        vary_names(settings),
-        settings.tenant_header.lower(),
-        respond,
-    )
     reads = reads_endpoint(settings, engine.reads, respond, callers, engine.ground)
     routes = {
         "/api/v1/query_range": route("query_range", "GET POST", query_range),
@@ -209,7 +202,7 @@ def build_router(
         LABEL_VALUES_ROUTE: route("label_values", "GET", kept_whole),
         "/api/v1/series": route("series", "GET POST", kept_whole),
         READ_PATH: route("remote_read", "GET HEAD POST PUT", reads),
-        "/api/v1/admin/thanoxy/purge": route("purge", "POST", purge),
+        "/api/v1/admin/thanoxy/purge": route("purge", "POST", _purge(settings, engine, respond)),
         **explain_routes(settings, engine.shown, callers, respond),
         "/-/healthy": route("healthy", "GET HEAD", healthy),
         "/-/ready": route("ready", "GET HEAD", ready),
@@ -219,6 +212,16 @@ def build_router(
     slower_than_s = settings.log_queries_longer_than_ms / 1000
     fallback = route("passthrough", "", passthrough)
     return Router(routes, fallback, respond, slower_than_s, access.auth, book)
+
+
+def _purge(settings: Settings, engine: Engine, respond: ResponsePolicy) -> PurgeEndpoint:
+    return PurgeEndpoint(
+        settings.admin_api,
+        engine.purge,
+        vary_names(settings),
+        settings.tenant_header.lower(),
+        respond,
+    )
 
 
 def _kept_whole(

@@ -39,7 +39,7 @@ def answers(upstream: FakeUpstream) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
 @pytest.mark.parametrize(
-    "path", ["/", "/graph", "/api/v1/stores", "/-/reload", "/api/v1/query_range_explain"]
+    "path", ["/stores", "/graph", "/api/v1/stores", "/-/reload", "/api/v1/query_range_explain"]
 )
 async def test_any_method_and_path_is_passed_on(
     proxy: Proxy, upstream: FakeUpstream, method: str, path: str
