@@ -159,7 +159,7 @@ class Record:
             last_s = ended_s
         if FETCH in found and self.asks:
             _divide(found, max(self.asks, key=lambda one: one.done_s))
-        return found
+        return {stage: found[stage] for stage in STAGES if stage in found}
 
     @property
     def upstream_bytes(self) -> int:

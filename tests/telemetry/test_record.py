@@ -48,6 +48,7 @@ def test_the_question_that_is_ready_last_says_what_the_time_of_all_was_spent_wit
     quick, slow = ask_of(1.0, 1.0, 2.0, 2.5), ask_of(1.0, 2.0, 8.0, 11.0)
     stages = of((ANALYSE, 1.0), (FETCH, 11.0), (SEND, 12.0), asks=(slow, quick)).stages_s()
     assert stages == {ANALYSE: 1.0, WAIT: 1.0, FETCH: 6.0, SCAN: 3.0, SEND: 1.0}
+    assert list(stages) == [ANALYSE, WAIT, FETCH, SCAN, SEND]
 
 
 def test_waiting_for_a_fetch_that_somebody_else_began_takes_no_more_than_it_took() -> None:
