@@ -18,8 +18,6 @@ WITHOUT_EFFECT = {
     "query-frontend.slow-query-logs-user-header": "slow queries are logged without a user",
     "request.logging-config": "see query-frontend.log-queries-longer-than",
     "request.logging-config-file": "see query-frontend.log-queries-longer-than",
-    "tracing.config": "tracing headers travel on; thanoxy itself sends no spans",
-    "tracing.config-file": "tracing headers travel on; thanoxy itself sends no spans",
     "labels.split-interval": "label queries are not split",
     "labels.max-query-parallelism": "label queries are not split",
     "labels.max-retries-per-request": "query-range.max-retries-per-request serves all",

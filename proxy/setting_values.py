@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from proxy.codec.durations import parse_duration_ms
 from proxy.upstream.addresses import parse_upstream
@@ -85,6 +86,21 @@ def urls(text: str) -> tuple[str, ...]:
     for one in found:
         parse_upstream(one)
     return found
+
+
+def collector_url(text: str) -> str:
+    """Where traces go; the usual path is added where none is given."""
+    if not text:
+        return ""
+    address = urlsplit(text)
+    if address.scheme not in {"http", "https"} or not address.hostname or address.port == 0:
+        raise ValueError("an address such as http://collector:4318 is expected")
+    if address.username or address.query or address.fragment:
+        raise ValueError(
+            "only scheme, host, port and path are expected; headers go to --tracing.config"
+        )
+    path = address.path if address.path.strip("/") else "/v1/traces"
+    return f"{address.scheme}://{address.netloc}{path}"
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -79,6 +79,14 @@ class Section:
             raise SettingError(f"{self.where}: {name} is a list of texts")
         return tuple(found)
 
+    def pairs(self, name: str) -> dict[str, str]:
+        """A mapping of texts."""
+        found = self.section(name)
+        values = found.values.items() if found else ()
+        if not all(isinstance(key, str) and isinstance(value, str) for key, value in values):
+            raise SettingError(f"{self.where}: {name} maps texts to texts")
+        return {str(key): str(value) for key, value in values}
+
     def flag(self, name: str, default: bool) -> bool:
         found = self.values.get(name)
         if found is None:

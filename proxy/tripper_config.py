@@ -78,7 +78,7 @@ def read_tripper_config(text: str, file: str) -> TripperConfig:
     numbers = {name: root.whole(name) or 0 for name in _NUMBERS}
     tls = root.section("tls_config")
     return TripperConfig(
-        tls=_tls(tls) if tls else None,
+        tls=read_tls(tls) if tls else None,
         idle_conn_timeout_ms=durations["idle_conn_timeout"],
         response_header_timeout_ms=durations["response_header_timeout"],
         max_conns_per_host=numbers["max_conns_per_host"],
@@ -86,7 +86,12 @@ def read_tripper_config(text: str, file: str) -> TripperConfig:
     )
 
 
-def _tls(section: Section) -> TlsClient:
+def read_tls(section: Section) -> TlsClient:
+    """A `tls_config`, as it stands wherever Thanos connects to something over HTTP.
+
+    Raises:
+        SettingError: it has an option that is not known, or half a certificate.
+    """
     section.only("ca_file", "cert_file", "key_file", "server_name", "insecure_skip_verify")
     cert_file, key_file = section.text("cert_file"), section.text("key_file")
     if bool(cert_file) != bool(key_file):

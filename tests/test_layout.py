@@ -27,7 +27,17 @@ WITHOUT_A_TEST_FILE: dict[str, str] = {
     "engine/ports.py": "Protocols only: no line of it runs",
     **{
         f"settings/{name}.py": "rows of the table, which test_settings judges as a whole"
-        for name in ("row", "http", "upstream", "queries", "cache", "access", "reads", "limits")
+        for name in (
+            "row",
+            "http",
+            "upstream",
+            "queries",
+            "cache",
+            "access",
+            "reads",
+            "limits",
+            "signals",
+        )
     },
 }
 """Modules that need none, each with the reason."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import HttpVersion11, web
+from multidict import istr
 
 from proxy.api.callers import TENANT, USER
 from proxy.api.forms import raw_path
@@ -17,6 +18,7 @@ from proxy.api.sending import reset_on_close
 from proxy.api.server_timing import SERVER_TIMING, server_timing
 from proxy.api.slow_log import log_slow_query
 from proxy.api.tenants import TenantNames
+from proxy.codec.trace_context import TRACEPARENT, sampled_trace_id
 from proxy.errors import CanceledError, QueryError
 from proxy.telemetry.book import OWN, Book
 from proxy.telemetry.log import LOG
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CLIENT_CLOSED_REQUEST = 499
+_TRACEPARENT = istr(TRACEPARENT)  # looked up in every request
 _CANCELED = "the query was canceled by an operator, on the status page"
 LABEL_VALUES = re.compile(r"/api/v1/label/[^/]+/values")
 LABEL_VALUES_ROUTE = "/api/v1/label/*/values"
@@ -69,6 +72,8 @@ class Router:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         found = self._find(request)
         record = self._book.open(found.name, request)
+        if (given := request.headers.get(_TRACEPARENT)) is not None:
+            record.trace_id = record.trace_id or sampled_trace_id(given)
         code = CLIENT_CLOSED_REQUEST
         try:
             response = await self._answer(found.endpoint, request, record)

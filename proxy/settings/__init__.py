@@ -14,11 +14,13 @@ from proxy.settings.http import HttpSettings
 from proxy.settings.limits import LimitSettings
 from proxy.settings.queries import QuerySettings
 from proxy.settings.reads import ReadSettings
+from proxy.settings.signals import SignalSettings
 from proxy.settings.upstream import UpstreamSettings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(
+    SignalSettings,
     ReadSettings,
     AccessSettings,
     LimitSettings,

@@ -21,6 +21,7 @@ from proxy.telemetry.registry import REGISTRY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.codec.active_slot import ActiveQuery
     from proxy.engine.ports import Clock
     from proxy.status.board import Board
     from proxy.status.collect import Collector
@@ -57,6 +58,13 @@ class Pulse:
         self._started_ms = clock.wall_ms()
         self._last = Snapshot(self._started_ms, os.getpid(), started_ms=self._started_ms)
         self.is_leaving: Callable[[], bool] = lambda: False
+        self.left: tuple[ActiveQuery, ...] = ()
+
+    def mourn(self, left: tuple[ActiveQuery, ...]) -> None:
+        """Remember what ran in a process before this one when that died."""
+        self.left = left
+        for one in left:
+            self._collector.failing.died(one.expr, one.dashboard, one.tenant, self._started_ms)
 
     async def run(self) -> None:
         """For as long as the process lives."""

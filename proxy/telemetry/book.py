@@ -23,6 +23,8 @@ from proxy.telemetry.tallies import Count, Durations, Spread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.telemetry.record import Watcher
+
 _requests = Count(REQUESTS)
 _of_tenants = Count(TENANT_REQUESTS)
 _durations = Durations(REQUEST_DURATION, DURATION_BOUNDS)
@@ -56,7 +58,7 @@ class Book:
 
     tell: told of what somebody may want to look at later: of requests that failed, that the upstream
     was asked for, or that took longer than `slow_s`.
-    observers: told of every request; they cost time.
+    observers: told of every request; they cost time. watchers: told of it earlier, too.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class Book:
         self.slow_s = 0.05
         self.tell: Callable[[Record], None] | None = None
         self.observers: list[Callable[[Record], None]] = []
+        self.watchers: tuple[Watcher, ...] = ()
         self._numbers = count(1)
         _books.add(self)
 
@@ -73,7 +76,15 @@ class Book:
         record = Record(next(self._numbers), handler, source)
         self.active[record.number] = record
         begin(record)
+        if self.watchers and handler not in _OWN:
+            record.watchers = self.watchers
+            for watcher in self.watchers:
+                watcher.begun(record)
         return record
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell somebody of all requests to come, but those for what is no query."""
+        self.watchers += (watcher,)
 
     def close(self, record: Record, code: int, tenant: str | None) -> None:
         """It has been answered, with this status; `tenant` as metrics name it."""
@@ -94,6 +105,10 @@ class Book:
                 self.tell(record)
         for observer in self.observers:
             observer(record)
+        if record.watchers:
+            for watcher in record.watchers:
+                watcher.ended(record)
+            record.watchers = ()  # others may still wait for what it has asked
 
     def _count(self, code: int, took_s: float) -> None:
         self.pace.requests += 1

@@ -259,3 +259,12 @@ READS_WAITING = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livesum",
 )
+TRACES_SENT = Counter(
+    "thanoxy_traces_sent_total", "Spans that the collector of traces has taken.", registry=REGISTRY
+)
+TRACES_DROPPED = Counter(
+    "thanoxy_traces_dropped_total",
+    "Spans lost: the queue was full, sending failed, they were rejected, or the process ended.",
+    ["reason"],
+    registry=REGISTRY,
+)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -104,6 +104,22 @@ Mark = tuple[str, float]
 """A stage and when it ended; it began with the end of the one before."""
 
 
+class Watcher(Protocol):
+    """Somebody who wants to know of requests while they run. None of this may fail, or take long."""
+
+    def begun(self, record: Record) -> None:
+        """A request begins; of who asks nothing more is known than what stands in its headers."""
+        ...
+
+    def asks(self, record: Record, ask: Ask) -> None:
+        """It is about to ask the upstream something."""
+        ...
+
+    def ended(self, record: Record) -> None:
+        """It has been answered, and counted."""
+        ...
+
+
 class Record:
     """Of one request. What most requests do not have stands in the class, and costs them nothing.
 
@@ -122,9 +138,9 @@ class Record:
     sent_bytes: int = 0
     is_cancelled: bool = False
     task: asyncio.Task[object] | None = None
-    trace: object | None = None
-    """What makes spans of it, where that is wanted."""
+    watchers: tuple[Watcher, ...] = ()
     trace_id: str = ""
+    """Of the trace that it is part of, if that is recorded anywhere."""
 
     def __init__(self, number: int, handler: str, source: object) -> None:
         self.number = number
@@ -144,6 +160,8 @@ class Record:
             self.asks = []
         if len(self.asks) < _MOST_ASKS:
             self.asks.append(new)
+            for one in self.watchers:
+                one.asks(self, new)
         return new
 
     def stages_s(self) -> dict[str, float]:

@@ -222,7 +222,7 @@ class ThanosClient:
                     response = await self._session.request(
                         question.method,
                         URL(endpoint.url.rstrip("/") + question.path, encoded=True),
-                        headers=[*host, *question.headers],
+                        headers=[*host, *_with(ask.headers, question.headers)],
                         data=_payload(question.body),
                         allow_redirects=False,
                         timeout=self._timeout(caller),
@@ -272,6 +272,17 @@ class ThanosClient:
             return await read_whole(answer, _MOST_REPORT_BYTES, UNCOUNTED)
         finally:
             answer.leave()
+
+
+Pairs = list[tuple[str, str]]
+
+
+def _with(more: tuple[tuple[str, str], ...], headers: Pairs) -> Pairs:
+    """Headers, and some that take the place of those of the same name."""
+    if not more:
+        return headers
+    names = {name.lower() for name, _ in more}
+    return [*more, *(pair for pair in headers if pair[0].lower() not in names)]
 
 
 def _is_cancelled(error: BaseException) -> bool:
