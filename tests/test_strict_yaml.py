@@ -40,6 +40,15 @@ def test_values_have_the_type_that_is_asked_for_or_are_missing() -> None:
     assert section.flag("n", default=True)
 
 
+def test_a_mapping_of_texts_is_one_of_texts_only() -> None:
+    section = parse_section("{a: {b: x, c: y}, d: {e: 1}, f: {1: x}, g: [x]}", "it")
+    assert section.pairs("a") == {"b": "x", "c": "y"}
+    assert section.pairs("none") == {}
+    for name in "dfg":
+        with pytest.raises(SettingError, match=f"it: {name} "):
+            section.pairs(name)
+
+
 @pytest.mark.parametrize("value", ["5", "[5]", "{a: b}", "true", "-1", "1.5", "x"])
 @pytest.mark.parametrize("kind", ["text", "texts", "whole", "section", "duration_ms"])
 def test_another_type_is_refused_by_the_name_of_the_option(kind: str, value: str) -> None:

@@ -118,7 +118,7 @@ async def test_a_request_that_fails_has_a_span_that_says_so(
     upstream: FakeUpstream, collector: FakeCollector
 ) -> None:
     upstream.script = always(reply(503, b"no", "text/plain"))
-    settings = {"max_retries_per_request": 2}
+    settings: dict[str, Any] = {"max_retries_per_request": 2}
     async with running(upstream.url, otlp_endpoint=collector.url, **settings) as proxy:
         answer = await proxy.range()
         (root,) = await collector.until(1)
@@ -132,7 +132,7 @@ async def test_a_collector_that_hangs_holds_up_nobody(
 ) -> None:
     collector.hangs = True
     async with asyncio.timeout(10):
-        settings = {"otlp_endpoint": collector.url, "http_grace_period_ms": 50}
+        settings: dict[str, Any] = {"otlp_endpoint": collector.url, "http_grace_period_ms": 50}
         async with running(upstream.url, **settings) as proxy:
             await proxy.range()
             await collector.asked.wait()
@@ -240,7 +240,7 @@ async def test_what_ran_when_a_process_was_killed_is_named_by_the_next(
         process.send_signal(signal.SIGKILL)
         await process.wait()
         await asking
-    async with running(upstream.url, active_log=str(tmp_path)) as proxy:
+    async with running(upstream.url, 0.05, active_log=str(tmp_path)) as proxy:
         (left,) = proxy.app.pulse.left
         (finding,) = await found_wrong(proxy)
         assert finding.fault == "query_of_death"

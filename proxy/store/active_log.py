@@ -28,7 +28,7 @@ _SLOTS = 256
 """Queries beyond so many at once are not written down."""
 _MOST_FILES = 64
 _MOST_TOLD = 20
-_ATTEMPTS, _PAUSE_S = 100, 0.02
+_MOST_TRIES, _PAUSE_S = 100, 0.02
 _PREFIX = "queries-"
 _OPEN = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -106,17 +106,23 @@ def _alone(folder: Path) -> Iterator[None]:
     """
     lock = os.open(folder / "begin.lock", _OPEN | os.O_CREAT, 0o600)
     try:
-        for attempt in reversed(range(_ATTEMPTS)):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not attempt:
-                    raise
-                time.sleep(_PAUSE_S)
+        tries = 1
+        while not _locks(lock):
+            if tries == _MOST_TRIES:
+                raise TimeoutError("another process does not finish beginning")
+            tries += 1
+            time.sleep(_PAUSE_S)
         yield
     finally:
         os.close(lock)
+
+
+def _locks(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _create(path: Path, slots: int) -> int:
@@ -148,7 +154,8 @@ def _last_words(path: Path) -> list[ActiveQuery]:
     """Nothing for a process that lives: it holds the lock."""
     file = os.open(path, _OPEN)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _locks(file):
+            return []
         text = os.pread(file, _SLOTS * SLOT_BYTES, 0)
         path.unlink(missing_ok=True)
     finally:

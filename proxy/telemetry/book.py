@@ -76,7 +76,7 @@ class Book:
         record = Record(next(self._numbers), handler, source)
         self.active[record.number] = record
         begin(record)
-        if self.watchers and handler not in _OWN:
+        if self.watchers and handler not in OWN:
             record.watchers = self.watchers
             for watcher in self.watchers:
                 watcher.begun(record)

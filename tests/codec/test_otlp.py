@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from proxy.codec.otlp import CLIENT, SERVER, Span, encode_spans, rejected_spans
+from proxy.codec.otlp import CLIENT, SERVER, Span, Value, encode_spans, rejected_spans
 
 ROOT = Span("a" * 32, "b" * 16, "", "query", SERVER, 1_000_000_000, 2_000_000_000, {})
 
@@ -48,7 +48,7 @@ def test_ids_are_hex_and_large_numbers_are_texts() -> None:
 
 
 def test_attributes_keep_their_types_and_an_empty_text_is_left_out() -> None:
-    attributes = {"text": "a", "none": "", "zero": 0, "half": 0.5, "yes": True}
+    attributes: dict[str, Value] = {"text": "a", "none": "", "zero": 0, "half": 0.5, "yes": True}
     (one,) = told(ROOT._replace(attributes=attributes))
     assert one["attributes"] == [
         {"key": "text", "value": {"stringValue": "a"}},

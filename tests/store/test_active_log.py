@@ -224,6 +224,6 @@ def test_who_does_not_finish_beginning_is_not_waited_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(active_log, "_PAUSE_S", 0.0)
-    with active_log._alone(tmp_path), pytest.raises(BlockingIOError):
+    with active_log._alone(tmp_path), pytest.raises(TimeoutError):
         ActiveLog(tmp_path, describe)
     ActiveLog(tmp_path, describe).close()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from proxy.telemetry.book import Book
-from proxy.telemetry.record import ANALYSE, FETCH, Record, current
+from proxy.telemetry.record import ANALYSE, FETCH, Ask, Record, current
 from proxy.telemetry.registry import REGISTRY
 
 
@@ -78,6 +78,44 @@ def test_stages_and_questions_are_counted() -> None:
     book.close(record, 200, None)
     after = [value("stage_duration_seconds_count", stage=name) for name in names]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 3, 2, 2]
+
+
+class Watch:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begun(self, record: Record) -> None:
+        self.told.append("begun")
+
+    def asks(self, record: Record, ask: Ask) -> None:
+        assert ask in record.asks
+        self.told.append("asks")
+
+    def ended(self, record: Record) -> None:
+        self.told.append(f"ended {record.code}")
+
+
+def test_who_watches_is_told_of_queries_while_they_run() -> None:
+    book, watch = Book(), Watch()
+    book.watch(watch)
+    record = book.open("query", None)
+    record.ask()
+    record.ask()
+    book.close(record, 200, None)
+    record.ask()
+    book.close(book.open("metrics", None), 200, None)
+    assert watch.told == ["begun", "asks", "asks", "ended 200"]
+
+
+def test_who_watches_hears_of_no_question_that_is_not_remembered() -> None:
+    book, watch = Book(), Watch()
+    book.watch(watch)
+    record = book.open("query", None)
+    for _ in range(1_500):
+        record.ask()
+    assert watch.told.count("asks") == len(record.asks) == 1_000
 
 
 async def test_a_request_that_runs_can_be_cancelled() -> None:
