@@ -50,9 +50,7 @@ def test_a_request_has_a_span_for_itself_and_one_for_each_stage() -> None:
 
 def test_a_question_stands_below_the_stage_in_which_it_was_asked() -> None:
     within = ask_of(101.5, 101.75, 102.5, 103.5, to_ms=60_000)
-    within.attempt("http://a")
-    within.attempt("http://b")
-    within.size_bytes = 7
+    within.url, within.attempts, within.size_bytes = "http://b", 2, 7
     earlier = ask_of(99.0, 99.0, 102.0, 102.5)
     pairs = [("d" * 16, within), ("e" * 16, earlier)]
     spans = made(ended(record_of(), TRACE, About(), MOMENT_NS, pairs))
