@@ -24,7 +24,7 @@ from proxy.wiring import build_engine, build_router
 from proxy.wiring_access import Access, open_access
 from proxy.wiring_ground import open_ground
 from proxy.wiring_status import build_pulse, build_status
-from proxy.wiring_watchers import open_active_log, open_tracing
+from proxy.wiring_watchers import watch_requests
 from proxy.worker import inherited_socket, is_first, is_worker, part_of, say_ready, watch_supervisor
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ async def start(
         pulse = build_pulse(engine, access.watch, book, pulse_s)
         pulse.is_leaving = ready.leaving.is_set
         ground.background.spawn(pulse.run())
-        open_tracing(settings, book, access.watch, ground.background, parts)
-        pulse.mourn(open_active_log(settings, book, clock, parts))
+        pulse.mourn(watch_requests(settings, book, ground, access.watch, parts))
         more = build_status(settings, pulse, ready.leaving)
         router = build_router(settings, engine, ready, access, book, more)
         runner = _runner(settings, router, access)

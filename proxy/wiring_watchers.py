@@ -31,14 +31,27 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.telemetry.book import Book
     from proxy.telemetry.record import Record
+    from proxy.wiring_reads import Ground
 
 _AUTO, _OFF = "auto", "off"
 _OWN_FOLDER = "queries"
 
 
+def watch_requests(
+    settings: Settings, book: Book, ground: Ground, files: FileWatch, parts: AsyncExitStack
+) -> tuple[ActiveQuery, ...]:
+    """Open what is wanted; what ran in processes before this one when they died.
+
+    Raises:
+        SettingError: what is wanted is not possible.
+    """
+    open_tracing(settings, book, files, ground.background, parts)
+    return open_active_log(settings, book, ground.clock, parts)
+
+
 def open_tracing(
     settings: Settings, book: Book, files: FileWatch, background: Background, parts: AsyncExitStack
-) -> Tracer | None:
+) -> None:
     """Have requests traced, if that is wanted; `parts` sends the last spans.
 
     Raises:
@@ -46,7 +59,7 @@ def open_tracing(
     """
     config = read_tracing_config(settings)
     if config is None:
-        return None
+        return
     for option in config.idle:
         LOG.warning(option)
     certificates = ClientCertificates(config.tls) if config.tls else None
@@ -68,7 +81,6 @@ def open_tracing(
     parts.push_async_callback(exporter.close, settings.http_grace_period_ms / 1000)
     background.spawn(exporter.run())
     book.watch(tracer)
-    return tracer
 
 
 def open_active_log(

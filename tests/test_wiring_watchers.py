@@ -240,7 +240,7 @@ async def test_what_ran_when_a_process_was_killed_is_named_by_the_next(
         process.send_signal(signal.SIGKILL)
         await process.wait()
         await asking
-    async with running(upstream.url, 0.05, active_log=str(tmp_path)) as proxy:
+    async with running(upstream.url, pulse_s=0.05, active_log=str(tmp_path)) as proxy:
         (left,) = proxy.app.pulse.left
         (finding,) = await found_wrong(proxy)
         assert finding.fault == "query_of_death"
