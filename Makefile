@@ -17,7 +17,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit check format fuzz soak bench bench-peers bench-growth reliability coverage requirements wheel clean FORCE
+.PHONY: help run demo test unit check format fuzz soak bench bench-peers bench-growth bench-workers reliability coverage requirements wheel clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ bench-peers: $(VENV)/.test ## thanoxy and its peers in turns on a real Thanos; a
 
 bench-growth: $(VENV)/.test ## how costs grow with points, clients and the cache; ARGS=--quick
 	$(PY) -m benchmarks.growth $(ARGS)
+
+bench-workers: $(VENV)/.test ## several workers beside one process: hits, memory, restarts; ARGS=--quick
+	$(PY) scripts/real_servers.py thanos
+	$(PY) -m benchmarks.workers $(ARGS)
 
 reliability: $(VENV)/.test ## what clients see while upstreams fail: some ten minutes, writes docs/reliability.md
 	$(PY) scripts/real_servers.py thanos

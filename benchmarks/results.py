@@ -1,6 +1,6 @@
 """What a run of the benchmarks found, as values, and as the JSON file that the report is made from.
 
-Files are `.benchmarks/<kind>-<number>.json`; the kinds are `peers` and `growth`.
+Files are `.benchmarks/<kind>-<number>.json`; the kinds are `peers`, `growth` and `workers`.
 """
 
 from __future__ import annotations
@@ -147,7 +147,28 @@ class GrowthRun:
     notes: list[str] = field(default_factory=list)
 
 
-def save(run: PeersRun | GrowthRun, kind: str, folder: Path = FOLDER) -> Path:
+@dataclass(frozen=True)
+class Workers:
+    """What so many workers gave in one part of a run; the part says which values there are."""
+
+    part: str
+    name: str
+    count: int
+    values: dict[str, float]
+
+
+@dataclass
+class WorkersRun:
+    """All of `python -m benchmarks.workers`."""
+
+    machine: Machine
+    is_quick: bool
+    took_s: float = 0.0
+    rows: list[Workers] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def save(run: PeersRun | GrowthRun | WorkersRun, kind: str, folder: Path = FOLDER) -> Path:
     """Write the run into the next free file of its kind."""
     folder.mkdir(parents=True, exist_ok=True)
     number = max((_number(path) for path in folder.glob(f"{kind}-*.json")), default=0) + 1
@@ -212,6 +233,15 @@ def read_growth(path: Path) -> GrowthRun:
         return GrowthRun(**_head(document), curves=curves)
     except (KeyError, TypeError) as error:
         raise SystemExit(f"{path} is not a run of benchmarks.growth: {error!r}") from error
+
+
+def read_workers(path: Path) -> WorkersRun:
+    """Raises `SystemExit` for a file that is not a run of the workers."""
+    document = _document(path)
+    try:
+        return WorkersRun(**_head(document), rows=_values(Workers, document["rows"]))
+    except (KeyError, TypeError) as error:
+        raise SystemExit(f"{path} is not a run of benchmarks.workers: {error!r}") from error
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from proxy.wiring_tier import tier_config
 from proxy.worker import (
     COUNT_VARIABLE,
     FIRST_VARIABLE,
+    FOLDER_VARIABLE,
     LIFELINE_VARIABLE,
     READY_VARIABLE,
     REFUSED,
@@ -239,6 +240,7 @@ def supervise(settings: Settings, arguments: Sequence[str], count: int) -> int:
             opened.callback(one.close)
         folder = opened.enter_context(_own_folder())
         environment = {**os.environ, METRICS_VARIABLE: folder, COUNT_VARIABLE: str(count)}
+        environment[FOLDER_VARIABLE] = str(Path(folder, "fetches"))
         if not is_shared:
             environment[CACHE_VARIABLE] = str(Path(folder, "cache"))
             environment.setdefault(CACHE_SIZE_VARIABLE, str(shared_bytes(settings)))

@@ -118,8 +118,7 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
         settings.stale_ms,
     )
     reads, samples = build_reads(settings, ground, in_memory, keep, vary_names(settings))
-    fetching = FetchPolicy(settings.max_query_parallelism, settings.stale_ms, ground.limits)
-    queries = RangeQueries(client, threads, clock, cache, split, fetching)
+    queries = RangeQueries(client, threads, clock, cache, split, _fetch_policy(settings, ground))
     memo: AnswerMemo[Assembled] = AnswerMemo(memory.memo_bytes, settings.memo_age_ms)
     answers = RangeAnswers(queries, ground.admission, threads, clock, memo, watch)
     whole = WholeAnswers(whole_memo, watch, clock, settings.short_life_ms)
@@ -146,6 +145,12 @@ def build_engine(settings: Settings, ground: Ground) -> Engine:
 def _split_policy(settings: Settings, keeps: bool) -> SplitPolicy:
     return SplitPolicy(
         settings.split_interval_ms, settings.max_splits, settings.align_range_with_step, keep=keeps
+    )
+
+
+def _fetch_policy(settings: Settings, ground: Ground) -> FetchPolicy:
+    return FetchPolicy(
+        settings.max_query_parallelism, settings.stale_ms, ground.limits, ground.siblings
     )
 
 

@@ -21,9 +21,10 @@ from proxy.upstream.budget import BudgetPolicy
 from proxy.upstream.client import ClientPolicy, ThanosClient
 from proxy.upstream.discovery import Discovery
 from proxy.upstream.lookup import Lookup
+from proxy.upstream.origin import PoolOrigin
 from proxy.upstream.probes import probe_addresses
 from proxy.wiring_reads import Ground, open_store_api
-from proxy.wiring_tier import On, open_sharing
+from proxy.wiring_tier import On, open_sharing, open_siblings
 from proxy.worker import part_of, worker_count
 
 if TYPE_CHECKING:
@@ -45,17 +46,8 @@ async def open_ground(
 ) -> Ground:
     """What the engine stands on; `parts` closes it again, the last made first."""
     shares = _memory_shares(settings)
-    admission = GateAndMemory(
-        Gate(
-            _gate_policy(settings),
-            QUEUE_WAITING,
-            lambda tenant: part_of(access.limits.current.of(tenant).max_tenant_concurrent),
-            QUEUE_REFUSED,
-        ),
-        MemoryBudget(_memory_policy(settings, shares)),
-    )
-    policy = _client_policy(settings, access.tripper)
-    client = ThanosClient(policy, admission, access.client_tls, clock)
+    admission = _admission(settings, access, shares)
+    client = _client(settings, access, admission, clock)
     parts.push_async_callback(client.close)
     threads = WorkerThreads(settings.worker_threads, settings.inline_bytes)
     parts.callback(threads.close)
@@ -66,7 +58,8 @@ async def open_ground(
     parts.push_async_callback(background.close)
     discovery = await _find_addresses(settings, urls, client, background)
     watch = _new_watch(settings, clock)
-    sharing = await open_sharing(settings, urls, parts, On(watch, clock, threads, access.watch))
+    on = On(watch, clock, threads, access.watch)
+    sharing = await open_sharing(settings, urls, parts, on)
     _watch_stores(settings, client, watch, clock, background, sharing)
     return Ground(
         client=client,
@@ -80,12 +73,28 @@ async def open_ground(
         limits=access.limits,
         sharing=sharing,
         discovery=discovery,
+        siblings=open_siblings(settings, PoolOrigin(client.pool, admission), parts, on),
     )
 
 
 def _new_watch(settings: Settings, clock: Clock) -> StoreWatch:
     gap_ms = most_gap_ms(settings.stores_interval_ms)
     return StoreWatch(settings.stores_forget_ms, gap_ms, clock.monotonic_ms())
+
+
+def _admission(settings: Settings, access: Access, shares: MemoryShares) -> GateAndMemory:
+    gate = Gate(
+        _gate_policy(settings),
+        QUEUE_WAITING,
+        lambda tenant: part_of(access.limits.current.of(tenant).max_tenant_concurrent),
+        QUEUE_REFUSED,
+    )
+    return GateAndMemory(gate, MemoryBudget(_memory_policy(settings, shares)))
+
+
+def _client(settings: Settings, access: Access, admission: GateAndMemory, clock: Clock) -> ThanosClient:
+    policy = _client_policy(settings, access.tripper)
+    return ThanosClient(policy, admission, access.client_tls, clock)
 
 
 def _watch_stores(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.engine.admission import GateAndMemory
     from proxy.engine.background import Background
     from proxy.engine.ports import Clock, LimitsSource
+    from proxy.engine.siblings import Siblings
     from proxy.engine.threads import WorkerThreads
     from proxy.machine import MemoryShares
     from proxy.plan.freshness import KeepPolicy
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all parts of the engine stand on. store_api: None without gRPC addresses."""
+    """What all parts of the engine stand on.
+
+    store_api: None without gRPC addresses. sharing: without a tier. siblings: without other workers.
+    """
 
     client: ThanosClient
     store_api: StoreApi | None
@@ -51,6 +55,7 @@ class Ground:
     clock: Clock
     limits: LimitsSource
     sharing: Sharing | None = None
+    siblings: Siblings | None = None
     discovery: Discovery | None = None
 
 

@@ -10,13 +10,16 @@ from proxy.cache_config import read_cache_config
 from proxy.certificates import ClientCertificates
 from proxy.engine.purge_log import PurgeLog
 from proxy.engine.shared_extents import SharedExtents
+from proxy.engine.siblings import Siblings
 from proxy.engine.stores_memory import StoresMemory
 from proxy.setting_values import SettingError
+from proxy.store.board import FolderBoard
 from proxy.store.guarded import GuardedTier
 from proxy.store.open_tier import guard_policy, open_tier
 from proxy.store.tier_config import LmdbConfig
 from proxy.tripper_config import TlsClient
 from proxy.upstream.lookup import Lookup
+from proxy.worker import shared_folder
 
 if TYPE_CHECKING:
     import ssl
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from proxy.engine.ports import Clock, Threads
+    from proxy.engine.siblings import Origin
     from proxy.file_watch import FileWatch
     from proxy.plan.holes import StoreWatch
     from proxy.settings import Settings
@@ -80,6 +84,16 @@ async def open_sharing(
         StoresMemory(tier, on.clock, f"stores.{name}", settings.stores_forget_ms // 1000 or 1),
         tier,
     )
+
+
+def open_siblings(settings: Settings, origin: Origin, parts: AsyncExitStack, on: On) -> Siblings | None:
+    """What is known of the other workers; None without any."""
+    folder = shared_folder()
+    if folder is None or not settings.sibling_wait_ms:
+        return None
+    board = FolderBoard(folder)
+    parts.callback(board.close)
+    return Siblings(board, origin, on.clock, on.threads, settings.sibling_wait_ms / 1000)
 
 
 @dataclass(frozen=True, slots=True)

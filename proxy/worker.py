@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ LIFELINE_VARIABLE = "THANOXY_LIFELINE_FD"
 """A pipe whose other end closes when the supervisor is gone, however it went."""
 COUNT_VARIABLE = "THANOXY_WORKER_COUNT"
 FIRST_VARIABLE = "THANOXY_FIRST_WORKER"
+FOLDER_VARIABLE = "THANOXY_WORKERS_FOLDER"
 REFUSED = 2
 """The exit code of a process whose settings cannot be used: another one would not start either."""
 
@@ -33,6 +35,12 @@ def worker_count() -> int:
 def part_of(total: int) -> int:
     """This worker's part of what all have together; 0 stays 0, everything else is at least 1."""
     return -(-total // worker_count())
+
+
+def shared_folder() -> Path | None:
+    """Where workers see what the others do; None for a process that was started by itself."""
+    folder = os.environ.get(FOLDER_VARIABLE, "")
+    return Path(folder) if folder else None
 
 
 def is_first() -> bool:

@@ -21,7 +21,7 @@ from proxy.setting_values import SettingError
 from proxy.settings import Settings
 from proxy.supervisor import shared_bytes, supervise
 from tests.clients import range_path
-from tests.fakes import FakeUpstream, fake_upstream
+from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix
 from tests.test_main import ARGUMENTS, command, ended
 from tests.thanos.loopback import free_ports
 
@@ -54,10 +54,16 @@ class Fleet:
             return response.status
 
     async def count(self, handler: str) -> int:
+        return await self._sum(rf'thanoxy_http_requests_total{{.*handler="{handler}".*}}')
+
+    async def followed(self) -> int:
+        """Fetches of one worker that another has taken over."""
+        return await self._sum(r'thanoxy_sibling_flights_total{result="followed"}')
+
+    async def _sum(self, series: str) -> int:
         async with aiohttp.ClientSession() as session, session.get(self.url + "/metrics") as response:
             text = await response.text()
-        found = re.findall(rf'thanoxy_http_requests_total{{.*handler="{handler}".*}} (\S+)', text)
-        return int(sum(map(float, found)))
+        return int(sum(map(float, re.findall(rf"{series} (\S+)", text))))
 
     async def until_workers(self, condition: object) -> set[int]:
         async with asyncio.timeout(20):
@@ -202,6 +208,19 @@ async def test_workers_share_what_they_keep(upstream: FakeUpstream, tmp_path: Pa
     async with fleet(upstream, f"--cache.dir={tmp_path}") as again:
         assert await again.status(range_path()) == 200
         assert len(upstream.asked) == asked, "it is warm after a restart"
+
+
+async def test_what_two_workers_are_asked_at_once_is_fetched_once(upstream: FakeUpstream) -> None:
+    gate = asyncio.Event()
+    upstream.script = always(after(gate, matrix()))
+    async with fleet(upstream) as found:
+        asking = [asyncio.create_task(found.status(range_path())) for _ in range(12)]
+        await upstream.until(lambda: len(upstream.asked) == 4)
+        await asyncio.sleep(0.3)
+        gate.set()
+        assert set(await asyncio.gather(*asking)) == {200}
+        assert len(upstream.asked) == 4
+        assert await found.followed() > 0
 
 
 async def test_a_port_that_is_taken_is_refused(upstream: FakeUpstream) -> None:

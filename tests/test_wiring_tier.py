@@ -14,7 +14,11 @@ from proxy.plan.holes import StoreWatch
 from proxy.setting_values import SettingError
 from proxy.settings import Settings
 from proxy.store.tier_config import LmdbConfig, MemcachedConfig
+from proxy.wiring_access import open_access
+from proxy.wiring_ground import open_ground
 from proxy.wiring_tier import On, open_sharing, tier_config
+from proxy.worker import FOLDER_VARIABLE
+from tests.fakes import fake_upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +47,20 @@ def test_the_yaml_names_another() -> None:
 def test_two_tiers_are_refused() -> None:
     with pytest.raises(SettingError, match=r"--cache\.dir or another tier"):
         tier_config(Settings(cache_config=MEMCACHED, cache_dir="/x"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "wait_ms", "is_there"), [("", 5_000, False), ("fetches", 0, False), ("fetches", 1, True)]
+)
+async def test_other_workers_are_looked_at_where_there_are_some_and_they_may_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, wait_ms: int, is_there: bool
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / folder) if folder else "")
+    async with AsyncExitStack() as parts, fake_upstream() as upstream:
+        settings = Settings(sibling_wait_ms=wait_ms, stores_interval_ms=0, probe_interval_ms=0)
+        access = open_access(settings, parts)
+        ground = await open_ground(settings, (upstream.url,), SystemClock(), access, parts)
+        assert (ground.siblings is not None) is is_there
 
 
 async def test_a_folder_that_cannot_be_made_costs_only_hits(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from proxy.worker import (
     COUNT_VARIABLE,
     FIRST_VARIABLE,
+    FOLDER_VARIABLE,
     LIFELINE_VARIABLE,
     READY_VARIABLE,
     SOCKET_VARIABLE,
@@ -19,6 +21,7 @@ from proxy.worker import (
     is_worker,
     part_of,
     say_ready,
+    shared_folder,
     watch_supervisor,
     worker_count,
 )
@@ -48,6 +51,13 @@ def test_a_worker_accepts_from_the_socket_that_it_was_given(monkeypatch: pytest.
         assert worker_count() == 4
         assert given.getsockname() == listening.getsockname()
         given.close()
+
+
+def test_the_folder_of_all_is_known_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    assert shared_folder() is None
+    monkeypatch.setenv(FOLDER_VARIABLE, "/tmp/x")
+    assert shared_folder() == Path("/tmp/x")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from proxy.telemetry.record import FETCH, LOOKUP, current
 if TYPE_CHECKING:
     from proxy.engine.ports import Clock, LimitsSource, MemoryTicket, Threads, Upstream
     from proxy.engine.results_cache import Hit, ResultsCache
+    from proxy.engine.siblings import Siblings
     from proxy.errors import QueryError
     from proxy.model.query import Caller, RangeQuery
     from proxy.plan.limits import Limits
@@ -42,12 +43,13 @@ class FetchPolicy(NamedTuple):
     """parallelism: splits of one query asked at once.
 
     stale_ms: how long kept data past its life may serve when the upstream fails. limits: of what a
-    query may cost, by tenant; None without any.
+    query may cost, by tenant; None without any. siblings: other workers; None without any.
     """
 
     parallelism: int
     stale_ms: int = 0
     limits: LimitsSource | None = None
+    siblings: Siblings | None = None
 
 
 class Wish(NamedTuple):
@@ -105,7 +107,9 @@ class RangeQueries:
         self._stale_ms = fetching.stale_ms
         self._limits = fetching.limits
         self._planned = lru_cache(512)(plan_range)
-        self._splits = SplitFlights(upstream, threads, clock, cache, fetching.parallelism)
+        self._splits = SplitFlights(
+            upstream, threads, clock, cache, fetching.parallelism, fetching.siblings
+        )
 
     def forget_flights(self) -> None:
         """Let nobody else join what is being fetched, after a purge."""

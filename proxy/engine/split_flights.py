@@ -16,6 +16,7 @@ from proxy.engine.fan_out import fan_out
 from proxy.engine.flights import Flights, Share
 from proxy.engine.foreign_notes import refuse_shifted_text
 from proxy.engine.results_cache import Fetch, ResultsCache
+from proxy.engine.siblings import Asked
 from proxy.errors import LimitError, NotSplittableError, UpstreamAnswerError
 from proxy.model.grid import Grid
 from proxy.model.piece import Piece
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from proxy.engine.ports import Clock, MemoryTicket, Threads, Upstream, UpstreamAnswer
+    from proxy.engine.siblings import Siblings
     from proxy.merge.matrices import Part
     from proxy.model.query import Caller
     from proxy.plan.range_plan import RangePlan
@@ -74,7 +76,10 @@ class Brought(NamedTuple):
 
 
 class SplitFlights:
-    """Asks the upstream for gaps, at most `parallelism` splits of a query at once."""
+    """Asks the upstream for gaps, at most `parallelism` splits of a query at once.
+
+    siblings: other workers that may be at the same; None without any.
+    """
 
     def __init__(
         self,
@@ -83,7 +88,9 @@ class SplitFlights:
         clock: Clock,
         cache: ResultsCache,
         parallelism: int,
+        siblings: Siblings | None = None,
     ) -> None:
+        self._siblings = siblings
         self._upstream = upstream
         self._threads = threads
         self._clock = clock
@@ -94,6 +101,8 @@ class SplitFlights:
     def forget(self) -> None:
         """Let nobody else join what is being fetched, after a purge."""
         self._flights.forget()
+        if self._siblings:
+            self._siblings.forget()
 
     @asynccontextmanager
     async def bring(
@@ -128,7 +137,7 @@ class SplitFlights:
             grid = _grid_of(plan, run)
             with asking(grid.start_ms, grid.last_ms):
                 async with gate:
-                    return await self._ask(plan, grid, caller)
+                    return await self._ask(plan, grid, caller, is_shared)
 
         def split(run: Run) -> list[Run]:
             splits = split_grid(_grid_of(plan, run), plan.interval_ms)
@@ -138,31 +147,44 @@ class SplitFlights:
         wanted = [Run(first_index + gap.first, first_index + gap.end) for gap in gaps]
         return flights.cover(_flight_key(plan), wanted, split, fly, until_s=caller.deadline_s)
 
-    async def _ask(self, plan: RangePlan, grid: Grid, caller: Caller) -> Fetched:
-        """One upstream request, scanned, cut and kept."""
-        began_wall_ms, began_ms = self._clock.wall_ms(), self._clock.monotonic_ms()
-        kind = (plan.known.normal, grid.step_ms, grid.steps.bit_length())
-        SPLITS.inc()
-        form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
+    async def _ask(self, plan: RangePlan, grid: Grid, caller: Caller, is_shared: bool) -> Fetched:
+        """One upstream request, or another worker's; scanned, cut and kept."""
 
-        async def read(answer: UpstreamAnswer) -> tuple[UpstreamAnswer, int, IndexedMatrix]:
-            ended_ms = self._clock.monotonic_ms()
-            indexed = await self._threads.run(
-                lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
-            )
-            return answer, ended_ms, indexed
+        async def fetch() -> Asked[IndexedMatrix]:
+            return await self._fetch(plan, grid, caller)
 
-        answer, ended_ms, indexed = await self._upstream.ask(PATH, form, caller, read, kind)
+        if self._siblings and is_shared:
+            found = await self._siblings.ask(_identity(plan, grid), fetch, caller.deadline_s)
+        else:
+            found = await fetch()
+        answer, *times, scanned = found
         memory = answer.memory
         try:
-            fetch = Fetch(indexed, began_wall_ms, began_ms, ended_ms)
-            pieces = await self._keep(plan, fetch, answer.no_store)
+            indexed = scanned or await self._scan(answer, grid)
+            pieces = await self._keep(plan, Fetch(indexed, *times), answer.no_store)
         except BaseException:
             memory.close()
             raise
         kept_bytes = sum(piece.size_bytes for _, piece in pieces)
         memory.shrink(memory.held_bytes - len(answer.body) - kept_bytes)
         return Fetched(indexed, answer.no_store, tuple(pieces), memory)
+
+    async def _fetch(self, plan: RangePlan, grid: Grid, caller: Caller) -> Asked[IndexedMatrix]:
+        began = self._clock.wall_ms(), self._clock.monotonic_ms()
+        kind = (plan.known.normal, grid.step_ms, grid.steps.bit_length())
+        SPLITS.inc()
+        form = encode_range_form(plan.query, plan.known.text, grid, seconds_left(caller))
+
+        async def read(answer: UpstreamAnswer) -> Asked[IndexedMatrix]:
+            ended_ms = self._clock.monotonic_ms()
+            return Asked(answer, *began, ended_ms, await self._scan(answer, grid))
+
+        return await self._upstream.ask(PATH, form, caller, read, kind)
+
+    async def _scan(self, answer: UpstreamAnswer, grid: Grid) -> IndexedMatrix:
+        return await self._threads.run(
+            lambda body: index_matrix(scan_matrix(body), grid), answer.body, len(answer.body)
+        )
 
     async def _keep(self, plan: RangePlan, fetch: Fetch, no_store: bool) -> list[tuple[Run, Piece]]:
         if plan.key is None or no_store:
@@ -199,6 +221,13 @@ async def _result(plan: RangePlan, share: Share[Fetched], caller: Caller) -> Fet
 def _flight_key(plan: RangePlan) -> tuple[object, ...]:
     """The key, and what only a failure depends on: `timeout`, and the positions in the text."""
     return plan.key, plan.query.timeout, plan.known.text
+
+
+def _identity(plan: RangePlan, grid: Grid) -> bytes:
+    """What a flight of these steps is for, as bytes."""
+    full = plan.key.full if plan.key else b""
+    rest = (plan.query.timeout, plan.known.text, grid.start_ms, grid.step_ms, grid.steps)
+    return len(full).to_bytes(8, "big") + full + repr(rest).encode("utf-8", "surrogatepass")
 
 
 def _grid_of(plan: RangePlan, run: Run) -> Grid:

@@ -73,6 +73,10 @@ class CacheSettings:
         "query-range.stale-if-error", "0", duration_ms,
         "how long past its life kept data may be given, with a warning, when the upstream fails",
     )  # fmt: skip
+    sibling_wait_ms: int = setting(
+        "cache.sibling-wait", "5s", duration_ms,
+        "how long a worker waits for what another one is just fetching; 0 never waits",
+    )  # fmt: skip
     cache_dir: str = setting(
         "cache.dir", "", str,
         "a folder for kept answers (LMDB): they outlive the process, and all workers share them",

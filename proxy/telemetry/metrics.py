@@ -148,6 +148,12 @@ FLIGHTS = Counter(
     ["role"],
     registry=REGISTRY,
 )
+SIBLING_FLIGHTS = Counter(
+    "thanoxy_sibling_flights_total",
+    "Waits for what another worker was fetching: followed (taken over), in_vain.",
+    ["result"],
+    registry=REGISTRY,
+)
 STORES_AWAY = Gauge(
     "thanoxy_upstream_stores_away",
     "Kinds of store that Thanos Query has lost.",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_ERROR_BYTES = 1 << 20
 READ_BUFFER_BYTES = 1 << 18
-_PEAK = 2
+PEAK = 2
 """A body is there twice for a moment, when it has arrived; later it, and what is made of it."""
 
 
@@ -155,7 +155,7 @@ async def _read(answer: OpenAnswer, most_bytes: int, memory: _Taken, body: bytea
     async for chunk in answer.chunks():
         UPSTREAM_BYTES.inc(len(chunk))
         for more in inflate.feed(chunk) if inflate else (chunk,):
-            await memory.grow(len(more) * _PEAK)
+            await memory.grow(len(more) * PEAK)
             body += more
             if len(body) > most_bytes:
                 raise _too_large(most_bytes)

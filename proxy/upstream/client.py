@@ -230,7 +230,8 @@ class ThanosClient:
                         server_hostname=self._policy.server_name or endpoint.server_name or None,
                     )
             except BaseException as error:
-                UPSTREAM_ATTEMPTS.labels("given_up" if _is_cancelled(error) else "connection").inc()
+                is_given_up = isinstance(error, asyncio.CancelledError)
+                UPSTREAM_ATTEMPTS.labels("given_up" if is_given_up else "connection").inc()
                 raise
         UPSTREAM_ATTEMPTS.labels(f"{response.status // 100}xx").inc()
         answer = OpenAnswer(response, endpoint)
@@ -283,10 +284,6 @@ def _with(more: tuple[tuple[str, str], ...], headers: Pairs) -> Pairs:
         return headers
     names = {name.lower() for name, _ in more}
     return [*more, *(pair for pair in headers if pair[0].lower() not in names)]
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    return isinstance(error, asyncio.CancelledError)
 
 
 def _payload(body: Body) -> Body | io.BytesIO:

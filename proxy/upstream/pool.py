@@ -148,6 +148,10 @@ class Pool:
         answered, self._answered = self._answered, set()
         return answered
 
+    def any_may_have_answered(self) -> None:
+        """What another process was answered is used here, and it is not known by whom."""
+        self._answered.update(self._candidates.values())
+
     def put_back_answered(self, answered: set[Candidate]) -> None:
         self._answered |= answered
 

@@ -16,6 +16,8 @@ from benchmarks.results import (
     Read,
     Row,
     Throughput,
+    Workers,
+    WorkersRun,
 )
 from benchmarks.workloads import WARM
 
@@ -81,3 +83,36 @@ def growth_run() -> GrowthRun:
             Curve(CACHE, RESIDENT, extents, tuple(x * 256 * 14 / 1e6 for x in extents)),
         ],
     )
+
+
+def workers_run() -> WorkersRun:
+    """Two turns of throughput, and every other part once."""
+    rows = [
+        Workers("throughput", "1 x 241, gzip", count, {"per_s": per_s, "generator": busy, "used": used})
+        for count, per_s, busy, used in (
+            (1, 9000.0, 0.2, 1.0),
+            (2, 15_000.0, 0.4, 1.6),
+            (1, 9000.0, 0.2, 1.0),
+            (2, 15_000.0, 0.4, 1.6),
+        )
+    ]
+    rows += [
+        Workers(
+            "hits", "60 users", count, {"ratio": ratio, "upstream": 30, "requests": 600, "median_ms": 2}
+        )
+        for count, ratio in ((1, 0.99), (4, 0.95))
+    ]
+    rows += [
+        Workers("memory", name, count, {"pss": pss * 1e6, "anon": pss * 0.9e6})
+        for name, count, pss in (
+            ("0 of 46 MB", 1, 50),
+            ("0 of 46 MB", 4, 220),
+            ("1 of 46 MB", 1, 100),
+            ("1 of 46 MB", 4, 320),
+        )
+    ]
+    rows += [
+        Workers("restart", "46 MB", 1, {"cold": 1000.0, "restarted": 50.0, "memo": 9.0}),
+        Workers("together", "1 x 241, 8 at once, waiting", 4, {"upstream": 1.0, "median_ms": 9.0}),
+    ]
+    return WorkersRun(MACHINE, is_quick=False, rows=rows)

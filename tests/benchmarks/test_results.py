@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.results import find, read_growth, read_peers, save
-from tests.benchmarks.runs import growth_run, peers_run
+from benchmarks.results import find, read_growth, read_peers, read_workers, save
+from tests.benchmarks.runs import growth_run, peers_run, workers_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,10 @@ def test_a_run_of_the_peers_is_read_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_a_run_of_the_growth_is_read_as_it_was_saved(tmp_path: Path) -> None:
     assert read_growth(save(growth_run(), "growth", tmp_path)) == growth_run()
+
+
+def test_a_run_of_the_workers_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    assert read_workers(save(workers_run(), "workers", tmp_path)) == workers_run()
 
 
 def test_what_is_not_known_is_null_in_the_file_and_nan_afterwards(tmp_path: Path) -> None:

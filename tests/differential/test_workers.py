@@ -16,7 +16,7 @@ from tests.differential.modes import Finding, Sides, judged
 from tests.differential.test_differential import report
 from tests.differential.windows import HOUR_MS, Window
 from tests.store.cache_servers import memcached, redis
-from tests.test_supervisor import fleet
+from tests.test_supervisor import Fleet, fleet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INTERVAL_MS = 6 * HOUR_MS
 ASKED = 6
 """Times that each question is asked, each time over a connection of its own."""
+TOGETHER = 4
+"""Before that, so many ask at once: workers that find each other at it take over what one fetches."""
 WRITTEN_S = 2.5
 """After so long an answer is confirmed by a look at the stores, and in the tier."""
 CLIENTS = 12
@@ -64,7 +66,7 @@ async def trouble(kind: str, server: CacheServer) -> None:
 
 
 @contextlib.asynccontextmanager
-async def four_workers(thanos_url: str, flag: str) -> AsyncIterator[Sides]:
+async def four_workers(thanos_url: str, flag: str) -> AsyncIterator[tuple[Sides, Fleet]]:
     flags = ("--cache.stores-interval=500ms", "--query-range.split-interval=6h", flag)
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
@@ -79,9 +81,8 @@ async def four_workers(thanos_url: str, flag: str) -> AsyncIterator[Sides]:
             max_field_size=1 << 17,
         ) as fresh,
     ):
-        yield Sides(
-            Server("thanos", thanos_url, direct), Server("thanoxy", found.url, fresh), INTERVAL_MS
-        )
+        thanoxy = Server("thanoxy", found.url, fresh)
+        yield Sides(Server("thanos", thanos_url, direct), thanoxy, INTERVAL_MS), found
 
 
 async def asked_of_all(case: Case, sides: Sides) -> Finding | None:
@@ -90,6 +91,10 @@ async def asked_of_all(case: Case, sides: Sides) -> Finding | None:
     moved = case.window.moved(chance.randint(-case.window.steps, case.window.steps))
     await sides.thanoxy.ask(case.at(moved))
     expected = await sides.thanos.ask(case.request)
+    together = await asyncio.gather(*(sides.thanoxy.ask(case.request) for _ in range(TOGETHER)))
+    for found in together:
+        if finding := await judged(case, sides, expected, found):
+            return finding
     for turn in range(ASKED):
         found = await sides.thanoxy.ask(case.request)
         if finding := await judged(case, sides, expected, found):
@@ -121,7 +126,7 @@ async def test_whichever_worker_answers_it_is_the_answer_of_thanos_query(
                 found.append(finding)
 
     with tier(kind, tmp_path) as (flag, server):
-        async with four_workers(thanos.query_url, flag) as sides:
+        async with four_workers(thanos.query_url, flag) as (sides, workers):
             troubling = asyncio.create_task(trouble(kind, server)) if server else None
             async with asyncio.TaskGroup() as group:
                 for _ in range(CLIENTS):
@@ -129,6 +134,7 @@ async def test_whichever_worker_answers_it_is_the_answer_of_thanos_query(
             if troubling:
                 troubling.cancel()
                 assert not troubling.done()
+            assert await workers.followed() > 0
     assert not found, report(found, pytestconfig)
     # Some of the cases are of times to come, or carry warnings: those are never kept for long.
     missed = sides.answers["miss"] + sides.answers["partial"]

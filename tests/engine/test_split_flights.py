@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -25,10 +25,12 @@ from tests.engine.cached import HOUR_MS, Cached, window
 from tests.fakes import ERROR_JSON, MemoryUpstream, NoThreads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
+    from proxy.codec.pieces import IndexedMatrix
+    from proxy.engine.siblings import Asked, Siblings
     from proxy.model.grid import Grid
-    from tests.fakes import Asked
+    from tests.fakes import Asked as Question
 
 GRID = window(5 * HOUR_MS, 120)
 CALLER = Caller(())
@@ -49,7 +51,7 @@ class Splits:
             self.upstream, NoThreads(), self.cached.clock, self.cached.cache, parallelism=2
         )
 
-    async def _answer(self, asked: Asked) -> UpstreamAnswer:
+    async def _answer(self, asked: Question) -> UpstreamAnswer:
         memory = self.budget.open()
         await memory.grow(100_000)
         if asked.grid.start_ms == self.fails_at_ms:
@@ -212,3 +214,56 @@ async def test_a_text_that_is_in_several_parts_is_held_once() -> None:
         assert isinstance(piece, Piece)
         assert held_bytes([text, text]) == len(one.fetched.indexed.matrix.text)
         assert held_bytes([text, piece]) == held_bytes([text]) + piece.size_bytes
+
+
+class Neighbour:
+    """Another worker, which is asked first."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.forgotten = 0
+
+    async def ask(
+        self,
+        identity: bytes,
+        fetch: Callable[[], Awaitable[Asked[IndexedMatrix]]],
+        _until_s: float,
+    ) -> Asked[IndexedMatrix]:
+        """As if it had been another's: what was read in it is not handed on."""
+        self.asked.append(identity)
+        return (await fetch())._replace(read=None)
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def beside(splits: Splits, neighbour: Neighbour) -> SplitFlights:
+    return SplitFlights(
+        splits.upstream,
+        NoThreads(),
+        splits.cached.clock,
+        splits.cached.cache,
+        parallelism=2,
+        siblings=cast("Siblings", neighbour),
+    )
+
+
+async def test_other_workers_are_asked_for_each_split_by_all_that_it_depends_on() -> None:
+    splits, neighbour = Splits(), Neighbour()
+    flights = beside(splits, neighbour)
+    plan = splits.cached.plan(GRID)
+    for _ in range(2):
+        async with flights.bring(plan, ALL, CALLER, is_shared=True):
+            pass
+    assert len(neighbour.asked) > len(set(neighbour.asked)) == len(neighbour.asked) // 2
+    assert plan.key is not None
+    assert all(plan.key.full in identity for identity in neighbour.asked)
+    flights.forget()
+    assert neighbour.forgotten == 1
+
+
+async def test_what_shall_not_be_shared_is_asked_without_them() -> None:
+    splits, neighbour = Splits(), Neighbour()
+    async with beside(splits, neighbour).bring(splits.cached.plan(GRID), ALL, CALLER, is_shared=False):
+        pass
+    assert not neighbour.asked
