@@ -66,7 +66,7 @@ class Fleet:
         return int(sum(map(float, re.findall(rf"{series} (\S+)", text))))
 
     async def until_workers(self, condition: object) -> set[int]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while not condition(workers := self.workers()):  # type: ignore[operator]  # noqa: ASYNC110  another process's state
                 await asyncio.sleep(0.05)
             await self.until_answers()
