@@ -13,6 +13,7 @@ from proxy.plan.blocked import Question
 from proxy.plan.limits import check_question, check_unread_times
 from proxy.telemetry.metrics import CACHE_ANSWERS, WHOLE
 from proxy.telemetry.record import ANALYSE, LOOKUP, PLAN, WAIT, current
+from proxy.telemetry.tallies import Count
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from proxy.telemetry.record import Record
 
 CACHE_HEADER = "X-Thanoxy-Cache"
-
-
-_HITS = CACHE_ANSWERS.labels("hit")
+_answers = Count(CACHE_ANSWERS)
+_HIT = ("hit",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class QueryRangeEndpoint:
         record = current()
         record.steps = plan.grid.steps
         if not refresh and (known := self.answers.remembered(plan, wants_gzip)):
-            _HITS.inc()
+            _answers.add(_HIT)
             record.mark(LOOKUP)
             record.result, record.held = "hit", plan.grid.steps
             headers[CACHE_HEADER] = "hit"

@@ -21,6 +21,7 @@ from proxy.engine.stale import UPSTREAM_FAILS
 from proxy.plan.partition import Run
 from proxy.telemetry.metrics import STEPS
 from proxy.telemetry.record import ASSEMBLE, current
+from proxy.telemetry.tallies import Count
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from proxy.plan.range_plan import RangePlan
 
 _ALL = Run(0, 1)
-_STEPS_REQUESTED, _STEPS_HIT = STEPS.labels("requested"), STEPS.labels("hit")
+_steps = Count(STEPS)
+_REQUESTED, _HIT = ("requested",), ("hit",)
 _GZIP_SHARE = 0.5
 """A gzip body is at most about so long as its text, digits being what they are."""
 MemoKey = tuple[object, ...]
@@ -88,8 +90,8 @@ class RangeAnswers:
         key = _memo_key(plan, wants_gzip)
         known = self._memo.get(key, version, self._clock.monotonic_ms())
         if known is not None:
-            _STEPS_REQUESTED.inc(plan.grid.steps)
-            _STEPS_HIT.inc(plan.grid.steps)
+            _steps.add(_REQUESTED, plan.grid.steps)
+            _steps.add(_HIT, plan.grid.steps)
         return known
 
     def peek(self, plan: RangePlan, is_gzip: bool) -> Peeked | None:

@@ -24,8 +24,8 @@ class Count:
         self._counts: dict[Labels, int] = {}
         REGISTRY.before_reading(self.carry)
 
-    def add(self, labels: Labels) -> None:
-        self._counts[labels] = self._counts.get(labels, 0) + 1
+    def add(self, labels: Labels, amount: int = 1) -> None:
+        self._counts[labels] = self._counts.get(labels, 0) + amount
 
     def carry(self) -> None:
         """Move what was counted into the metric."""
