@@ -216,11 +216,11 @@ async def test_a_cache_that_is_too_small_is_named(upstreams: list[FakeUpstream])
     }
     async with running(upstreams[0].url, **settings) as proxy:
         stage = Stage(proxy)
-        few = 10
+        few = 4
         async with load(lambda n: proxy.range({"query": f"a + {n % few}"}), at_once=3):
             assert await stage.watch(1) == set()
             few = 60
             finding = await stage.named("cache_too_small")
             assert "wanted again" in finding.text
-            few = 10
+            few = 4
             await stage.gone("cache_too_small")
