@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.status.browser import Chromium, Tab, tab
+from tests.status.browser import PLAIN_HOST, Chromium, Tab, tab
 from tests.status.days import FINDINGS, HOSTILE, RUNNING, bad_day, good_day, with_strings
 from tests.status.serving import StatusServer, status_server
 
@@ -235,11 +235,13 @@ async def test_a_query_is_cancelled_without_leaving_the_page(page: Tab, server: 
     assert await page.run("location.pathname + location.hash") == "/"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", PLAIN_HOST])
 async def test_without_javascript_all_can_be_read_and_cancelled(
-    page: Tab, server: StatusServer
+    page: Tab, server: StatusServer, host: str
 ) -> None:
+    """Of a request over plain HTTP to another machine browsers tell the origin, and nothing else."""
     await page.say("Emulation.setScriptExecutionDisabled", value=True)
-    await page.visit(server.url)
+    await page.visit(server.url.replace("127.0.0.1", host))
     html = await page.outer_html()
     assert FINDINGS[0].text in html
     assert "loads itself anew" in html
