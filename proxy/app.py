@@ -161,7 +161,7 @@ async def serve(settings: Settings) -> None:
 
 
 def _greet(app: App, settings: Settings) -> None:
-    """Three things to copy: the URL, a query for curl, and Grafana's datasource URL."""
+    """What to copy: the URL, a query for curl, Grafana's datasource URL, and the status page's."""
     expr = "sum by (service) (rate(demo_http_requests_total[5m]))" if settings.demo else "up"
     note = " (an embedded demo with synthetic series)" if settings.demo else ""
     lines = (
@@ -172,6 +172,7 @@ def _greet(app: App, settings: Settings) -> None:
         f"\"{app.url}/api/v1/query_range?start=$(date -d '-2 days' +%s)&end=$(date +%s)&step=300\" "
         f"--data-urlencode 'query={expr}' -G | head -c 600",
         f"  Grafana:   datasource of type Prometheus with the URL {app.url}",
+        *([f"  its state: {app.url}/ in a browser"] if settings.status_page else []),
         "",
     )
     sys.stdout.write("\n".join(lines) + "\n")

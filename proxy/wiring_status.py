@@ -61,9 +61,10 @@ def build_status(settings: Settings, pulse: Pulse, leaving: asyncio.Event) -> di
     """The routes of the status page; none where it is switched off."""
     if not settings.status_page:
         return {}
+    header = "" if settings.tenant_certificate_field else settings.tenant_header
     return status_routes(
         StatusSource(pulse.snapshot, pulse.cancel, leaving),
         ResponsePolicy(gzip=settings.compress_responses, cors=False),
-        PageOptions(settings.admin_api, TenantHeader(settings.tenant_header, settings.default_tenant)),
+        PageOptions(settings.admin_api, TenantHeader(header, settings.default_tenant)),
         settings.status_max_listeners,
     )
