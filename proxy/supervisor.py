@@ -198,6 +198,7 @@ class Supervisor:
             *self.command,
             env={**self.environment, **own, **(more or {})},
             pass_fds=(fd, self.lifeline, *passed),
+            process_group=0,  # Ctrl-C reaches this process alone, which lets the others finish
         )
 
 

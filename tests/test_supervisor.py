@@ -188,6 +188,17 @@ async def test_sigterm_ends_all_of_them(upstream: FakeUpstream) -> None:
     assert not any(is_alive(pid) for pid in workers)
 
 
+async def test_ctrl_c_of_a_terminal_reaches_the_supervisor_alone(upstream: FakeUpstream) -> None:
+    async with fleet(upstream) as found:
+        workers = found.workers()
+        assert not {os.getpgid(pid) for pid in workers} & {os.getpgid(found.process.pid)}
+        found.process.send_signal(signal.SIGINT)
+        code, errors = await ended(found.process)
+    assert code == 0
+    assert "Traceback" not in errors
+    assert errors.count("msg=stopping") == 2
+
+
 async def test_workers_do_not_outlive_a_supervisor_that_is_killed(upstream: FakeUpstream) -> None:
     async with fleet(upstream) as found:
         workers = found.workers()

@@ -1,8 +1,8 @@
 """Kept extents beyond this process: read from a tier if memory lacks them, written to it when sure.
 
-Kept extents beyond this process: read from a tier if memory lacks them, written to it if sure.
-in their places. So what one process was not sure of never becomes another's certainty. An extent that
-grows with every refresh is written once in a while, not at each change.
+Only pieces are written whose fetch was followed by a look that found all stores in their places. So
+what one process was not sure of never becomes another's certainty. An extent that grows with every
+refresh is written once in a while, not at each change.
 """
 
 from __future__ import annotations
