@@ -172,13 +172,19 @@ def _too_large(most_bytes: int) -> LimitError:
     )
 
 
+def _why(error: aiohttp.ClientConnectorError) -> str:
+    """Without the TLS context, which the library shows as it lies in memory."""
+    cause = error.os_error
+    return f"{error.host}:{error.port}: {cause.strerror or str(cause)}"
+
+
 @contextmanager
 def foreign_errors_mapped() -> Iterator[None]:
     """The one place where the library's errors become ours."""
     try:
         yield
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamRefusedError(f"the upstream cannot be reached: {error}") from error
+        raise UpstreamRefusedError(f"the upstream cannot be reached: {_why(error)}") from error
     except (aiohttp.ConnectionTimeoutError, aiohttp.ClientOSError) as error:
         raise UpstreamUnreachableError(f"the upstream cannot be reached: {error}") from error
     except TimeoutError as error:

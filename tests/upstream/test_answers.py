@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -236,3 +237,15 @@ async def test_a_page_travels_on_only_as_a_refusal(
 ) -> None:
     error = await error_of(upstream, reply(status, HTML, "text/html"))
     assert isinstance(error, UpstreamAnswerError if is_own else BadUpstreamAnswerError)
+
+
+async def test_why_there_is_no_connection_is_told_in_words() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(UpstreamRefusedError) as caught, foreign_errors_mapped():
+                await session.get(f"http://127.0.0.1:{port}")
+    text = str(caught.value)
+    assert text.startswith(f"the upstream cannot be reached: 127.0.0.1:{port}: Connect call failed")
+    assert "object at" not in text
