@@ -77,6 +77,20 @@ def read_cache_config(settings: Settings) -> CacheConfig:
     return _behind_memory(kind, config, root.section("memory"))
 
 
+def tier_config(settings: Settings) -> TierConfig | None:
+    """The tier that the settings ask for; None keeps everything in memory.
+
+    Raises:
+        SettingError: two are asked for.
+    """
+    config = read_cache_config(settings)
+    if config.tier is not None and settings.cache_dir:
+        raise SettingError("give --cache.dir or another tier in the cache's YAML, not both")
+    if settings.cache_dir and config.max_bytes != 0:
+        return LmdbConfig(settings.cache_dir, settings.cache_dir_bytes)
+    return config.tier
+
+
 def _in_memory(config: Section) -> CacheConfig:
     config.only("max_size", "max_size_items", "validity")
     if config.whole("max_size_items"):

@@ -25,13 +25,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import multiprocess
 
-from proxy.cache_config import read_cache_config
+from proxy.cache_config import read_cache_config, tier_config
 from proxy.machine import memory_bytes, share_memory
 from proxy.setting_values import SettingError, host_and_port
 from proxy.shared_port import open_sockets
 from proxy.telemetry.log import LOG
 from proxy.telemetry.registry import METRICS_VARIABLE
-from proxy.wiring_tier import tier_config
 from proxy.worker import (
     COUNT_VARIABLE,
     FIRST_VARIABLE,

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.cache_config import read_cache_config
+from proxy.cache_config import tier_config
 from proxy.certificates import ClientCertificates
 from proxy.engine.purge_log import PurgeLog
 from proxy.engine.shared_extents import SharedExtents
@@ -16,7 +16,6 @@ from proxy.setting_values import SettingError
 from proxy.store.board import FolderBoard
 from proxy.store.guarded import GuardedTier
 from proxy.store.open_tier import guard_policy, open_tier
-from proxy.store.tier_config import LmdbConfig
 from proxy.tripper_config import TlsClient
 from proxy.upstream.lookup import Lookup
 from proxy.worker import shared_folder
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from proxy.file_watch import FileWatch
     from proxy.plan.holes import StoreWatch
     from proxy.settings import Settings
-    from proxy.store.tier_config import TierConfig, TierTls
+    from proxy.store.tier_config import TierTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +41,6 @@ class Sharing:
     purges: PurgeLog
     stores: StoresMemory
     tier: GuardedTier
-
-
-def tier_config(settings: Settings) -> TierConfig | None:
-    """The tier that the settings ask for; None keeps everything in memory.
-
-    Raises:
-        SettingError: two are asked for.
-    """
-    config = read_cache_config(settings)
-    if config.tier is not None and settings.cache_dir:
-        raise SettingError("give --cache.dir or another tier in the cache's YAML, not both")
-    if settings.cache_dir and config.max_bytes != 0:
-        return LmdbConfig(settings.cache_dir, settings.cache_dir_bytes)
-    return config.tier
 
 
 async def open_sharing(

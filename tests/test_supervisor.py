@@ -9,6 +9,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ from proxy.settings import Settings
 from proxy.supervisor import shared_bytes, supervise
 from tests.clients import range_path
 from tests.fakes import FakeUpstream, after, always, fake_upstream, matrix
-from tests.test_main import ARGUMENTS, command, ended
+from tests.test_main import ARGUMENTS, ROOT, command, ended
 from tests.thanos.loopback import free_ports
 
 if TYPE_CHECKING:
@@ -251,3 +253,11 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_a_supervisor_loads_little_of_what_its_workers_need() -> None:
+    script = "import sys, proxy.supervisor; print({'numpy', 'aiohttp', 'lmdb'} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "set()\n"

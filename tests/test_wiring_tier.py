@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.cache_config import tier_config
 from proxy.engine.clock import SystemClock
 from proxy.engine.threads import WorkerThreads
 from proxy.file_watch import FileWatch
@@ -16,7 +17,7 @@ from proxy.settings import Settings
 from proxy.store.tier_config import LmdbConfig, MemcachedConfig
 from proxy.wiring_access import open_access
 from proxy.wiring_ground import open_ground
-from proxy.wiring_tier import On, open_sharing, tier_config
+from proxy.wiring_tier import On, open_sharing
 from proxy.worker import FOLDER_VARIABLE
 from tests.fakes import fake_upstream
 

@@ -11,13 +11,12 @@ import pytest
 import yaml
 
 from proxy import __version__
-from proxy.cache_config import read_cache_config
+from proxy.cache_config import read_cache_config, tier_config
 from proxy.config import load_settings
 from proxy.http_config import read_http_config
 from proxy.limits_config import default_limits, read_limits
 from proxy.store.tier_config import MemcachedConfig
 from proxy.tripper_config import read_tripper_config
-from proxy.wiring_tier import tier_config
 from scripts.real_servers import binary
 from tests.deploy.manifests import (
     CHART,
