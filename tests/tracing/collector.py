@@ -32,12 +32,16 @@ class ToldSpan:
 
 @dataclass
 class FakeCollector:
-    """hangs: no answer at all. status, answer: what it answers. aiohttp inflates what it is sent."""
+    """hangs: no answer at all. status, answer: what it answers. aiohttp inflates what it is sent.
+
+    raw: everything, also what is not JSON.
+    """
 
     url: str = ""
     hangs: bool = False
     status: int = 200
     answer: bytes = b"{}"
+    raw: list[bytes] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -48,7 +52,8 @@ class FakeCollector:
         self.asked.set()
         if self.hangs:
             await asyncio.Event().wait()
-        if self.status == 200:
+        self.raw.append(body)
+        if self.status == 200 and request.content_type == "application/json":
             self.bodies.append(orjson.loads(body))
             self.headers.append(dict(request.headers))
             self.paths.append(request.path)
