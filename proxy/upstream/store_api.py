@@ -28,6 +28,7 @@ from proxy.errors import (
 )
 from proxy.plan.aggregates import Lane, lane_of
 from proxy.telemetry.metrics import UPSTREAM_ATTEMPTS, UPSTREAM_BYTES
+from proxy.telemetry.record import current
 from proxy.upstream.store_channel import ChannelPolicy, open_channel
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from proxy.engine.ports import Threads
     from proxy.model.query import Caller
     from proxy.model.read_query import SampleAsk
+    from proxy.telemetry.record import Ask
 
     _Call = grpc.aio.UnaryStreamCall[bytes, bytes]
     _Method = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
@@ -90,7 +92,10 @@ class StoreApi:
         self._policy = policy
         self._threads = threads
         self._channels = [open_channel(address, policy.channel) for address in addresses]
-        self._methods: list[_Method] = [channel.unary_stream(_SERIES) for channel in self._channels]
+        self._methods: list[tuple[str, _Method]] = [
+            (address, channel.unary_stream(_SERIES))
+            for address, channel in zip(addresses, self._channels, strict=True)
+        ]
         self._turns = itertools.cycle(range(len(self._channels)))
 
     async def close(self) -> None:
@@ -111,7 +116,9 @@ class StoreApi:
         # Only averages are decoded; all else takes less time than the way to a thread.
         is_heavy = lane is Lane.AVERAGE and ask.max_resolution_ms > 0
         size_bytes = 0
-        async with aclosing(self._messages(request, self._metadata(caller))) as messages:
+        question = current().ask(ask.first_ms, ask.last_ms)
+        metadata = self._metadata(caller, question.headers)
+        async with aclosing(self._messages(request, metadata, question)) as messages:
             async for message in messages:
                 size_bytes = len(message) if is_heavy else 0
                 if batch := await self._threads.run(frames.feed, message, size_bytes):
@@ -120,14 +127,36 @@ class StoreApi:
         if last or frames.warnings:
             yield SampleBatch(last or EMPTY, not frames.warnings)
 
-    async def _messages(self, request: bytes, metadata: grpc.aio.Metadata) -> AsyncGenerator[bytes]:
+    async def _messages(
+        self, request: bytes, metadata: grpc.aio.Metadata, question: Ask
+    ) -> AsyncGenerator[bytes]:
+        """The messages of an answer, and a word about them in the request's record."""
+        received_bytes = 0
+        question.send()
+        try:
+            async with aclosing(self._first_able(request, metadata, question)) as messages:
+                async for message in messages:
+                    received_bytes += len(message)
+                    yield message
+        except Exception:
+            question.end(has_failed=True)
+            raise
+        finally:  # a reader that has had enough is no failure
+            if not question.done_s:
+                question.arrive(received_bytes)
+                question.end()
+
+    async def _first_able(
+        self, request: bytes, metadata: grpc.aio.Metadata, question: Ask
+    ) -> AsyncGenerator[bytes]:
         """The messages of an answer; an address that cannot be reached gives way to the next."""
         clock, limit_s = asyncio.get_running_loop().time, self._policy.request_timeout_ms / 1000
         deadline_s = clock() + limit_s  # of the first message, however many attempts it takes
         turn = next(self._turns)
         methods = self._methods[turn:] + self._methods[:turn]
-        for attempt, method in enumerate(methods, 1):
+        for attempt, (address, method) in enumerate(methods, 1):
             has_begun = False
+            question.attempt(address)
             call = method(request, metadata=metadata)
             try:
                 while isinstance(message := await _next(call, deadline_s - clock()), bytes):
@@ -149,11 +178,14 @@ class StoreApi:
             finally:
                 call.cancel()
 
-    def _metadata(self, caller: Caller) -> grpc.aio.Metadata:
-        """Raises BadDataError for a tenant or credentials that gRPC cannot carry."""
+    def _metadata(self, caller: Caller, first: Sequence[tuple[str, str]]) -> grpc.aio.Metadata:
+        """Headers that travel on; `first` in place of the caller's.
+
+        Raises BadDataError for a tenant or credentials that gRPC cannot carry.
+        """
         keys = {**_KEYS, self._policy.tenant_header.lower(): _TENANT_KEY}
         values: dict[str, str] = {}
-        for name, value in caller.pairs:
+        for name, value in (*first, *caller.pairs):
             if key := keys.get(name.lower()):
                 values.setdefault(key, value)
         for key, value in list(values.items()):

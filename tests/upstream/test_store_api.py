@@ -34,6 +34,7 @@ from proxy.errors import (
 from proxy.model.chunks import FLOAT_HISTOGRAM, HISTOGRAM, XOR
 from proxy.model.query import Caller
 from proxy.model.read_query import Matcher, MatchType, SampleAsk
+from proxy.telemetry.record import Ask, Record, begin
 from proxy.upstream.store_api import StoreApi, StoreApiPolicy
 from proxy.upstream.store_channel import ChannelPolicy
 from tests.thanos.cluster import EXTERNAL_LABEL, REPLICA_LABEL, ThanosCluster
@@ -199,6 +200,47 @@ async def test_the_tenant_and_who_asks_travel_as_metadata() -> None:
         "request-id": "01H",
         "traceparent": "00-aa-bb-01",
     }
+
+
+async def test_a_question_stands_in_the_record_of_who_asked() -> None:
+    record = Record(1, "remote_read", None)
+    begin(record)
+    async with store_server(script(one("a"))) as server, store_api(server.address) as api:
+        await read(api)
+        (ask,) = record.asks
+        assert (ask.state, ask.url, ask.attempts) == ("done", server.address, 1)
+        assert (ask.from_ms, ask.to_ms) == (ASK.first_ms, ASK.last_ms)
+        assert ask.size_bytes > 0
+        assert min(ask.stages_s()) >= 0
+
+
+async def test_a_question_without_an_answer_has_failed_in_the_record() -> None:
+    record = Record(1, "remote_read", None)
+    begin(record)
+    address = f"{ADDRESS}:{free_ports(1)[0]}"
+    async with store_api(address) as api:
+        with pytest.raises(UpstreamUnreachableError):
+            await read(api)
+    (ask,) = record.asks
+    assert (ask.state, ask.url) == ("failed", address)
+    assert min(ask.stages_s()) >= 0
+
+
+async def test_what_a_question_carries_takes_the_place_of_the_callers_header() -> None:
+    class Watch:
+        def begun(self, record: Record) -> None: ...
+
+        def asks(self, record: Record, ask: Ask) -> None:
+            ask.headers = (("traceparent", "00-own-own-01"),)
+
+        def ended(self, record: Record) -> None: ...
+
+    record = Record(1, "remote_read", None)
+    record.watchers = (Watch(),)
+    begin(record)
+    async with store_server(script()) as server, store_api(server.address) as api:
+        await read(api, caller=Caller((("Traceparent", "00-aa-bb-01"),)))
+    assert server.metadata[0]["traceparent"] == "00-own-own-01"
 
 
 @pytest.mark.parametrize("header", ["THANOS-TENANT", "Authorization"])
