@@ -112,7 +112,7 @@ class Measuring:
                     self._kept(upstream.url, count, kept, "512MB")
             if not self.run.is_quick:
                 for count in (1, 4):
-                    self._kept(upstream.url, count, 6, "64MB")
+                    self._kept(upstream.url, count, 6, "256MB")
 
     def _kept(self, upstream: str, count: int, kept: int, size: str) -> None:
         config = (
