@@ -92,9 +92,14 @@ def collector_url(text: str) -> str:
     """Where traces go; the usual path is added where none is given."""
     if not text:
         return ""
-    address = urlsplit(text)
-    if address.scheme not in {"http", "https"} or not address.hostname or address.port == 0:
-        raise ValueError("an address such as http://collector:4318 is expected")
+    wanted = "an address such as http://collector:4318 is expected"
+    try:
+        address = urlsplit(text)
+        port = address.port
+    except ValueError:
+        raise ValueError(wanted) from None
+    if address.scheme not in {"http", "https"} or not address.hostname or port == 0:
+        raise ValueError(wanted)
     if address.username or address.query or address.fragment:
         raise ValueError(
             "only scheme, host, port and path are expected; headers go to --tracing.config"

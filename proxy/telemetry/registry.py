@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, multiprocess
 
+from proxy.telemetry.examples import WithExamples
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -51,7 +53,8 @@ def shown_registry() -> CollectorRegistry:
         return REGISTRY
     REGISTRY.carry()
     together = CollectorRegistry()
-    multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    summed = multiprocess.MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+    together.register(WithExamples(summed))
     return together
 
 

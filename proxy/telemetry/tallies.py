@@ -5,9 +5,11 @@ They are carried into their metrics before these are read, and once a second.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from proxy.telemetry.examples import EXAMPLES
 from proxy.telemetry.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -82,6 +84,14 @@ class Durations:
         spreads, self._spreads = self._spreads, {}
         for label, spread in spreads.items():
             _add_to(self._metric.labels(label), spread)
+            self._remember(label, spread)
+
+    def _remember(self, label: str, spread: Spread) -> None:
+        """For `/metrics` of several processes."""
+        labels = {self._metric._labelnames[0]: label}  # noqa: SLF001
+        for number, (value, trace_id) in spread.exemplars.items():
+            bound = (*self._bounds, math.inf)[number]
+            EXAMPLES.remember(self._metric._name, labels, bound, value, trace_id)  # noqa: SLF001
 
 
 def _add_to(child: Histogram, spread: Spread) -> None:

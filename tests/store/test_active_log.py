@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,6 +75,41 @@ os.kill(os.getpid(), signal.SIGKILL)
 def killed_process(folder: Path, *words: str) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, str(folder), *words], check=False)
     assert done.returncode == -signal.SIGKILL
+
+
+BUSY = """
+import sys
+from pathlib import Path
+from proxy.codec.active_slot import ActiveQuery
+from proxy.store.active_log import ActiveLog
+from proxy.telemetry.book import Book
+describe = lambda r: ActiveQuery("x" * (r.number % 1500), "t", "d", "p", "query", r.number)
+log, book = ActiveLog(Path(sys.argv[1]), describe, 8), Book()
+book.watch(log)
+print("begun", flush=True)
+while True:
+    records = [book.open("query", None) for _ in range(6)]
+    for record in records:
+        record.ask()
+    for record in records:
+        book.close(record, 200, None)
+"""
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.001, 0.01, 0.03])
+def test_whenever_a_process_is_killed_what_it_leaves_is_whole(tmp_path: Path, pause_s: float) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY, str(tmp_path)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(pause_s)
+        process.kill()
+    (path,) = tmp_path.glob("queries-*.log")
+    lines = [line for line in path.read_text().split("\n") if line.strip()]
+    with opened(tmp_path) as (log, _):
+        assert len(log.left) == len(lines) <= 6
+        assert all(len(one.expr) == one.began_ms % 1500 for one in log.left)
 
 
 def test_a_query_stands_there_from_its_first_question_to_its_end(tmp_path: Path) -> None:
