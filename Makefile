@@ -47,7 +47,7 @@ unit: $(VENV)/.test ## the tests that need no Thanos and no Prometheus
 
 check: $(VENV)/.check ## format, lint, types, layers, generated code; says all that is wrong
 	@failed=; \
-	for step in "ruff format --check --quiet" "ruff check" mypy lint-imports "python scripts/generate_pb.py --check" "python -m scripts.settings_table --check"; do \
+	for step in "ruff format --check --quiet" "ruff check" mypy lint-imports "python scripts/generate_pb.py --check" "python -m scripts.settings_table --check" "python -m scripts.monitoring_files --check"; do \
 	  echo "── $$step"; $(VENV)/bin/$$step || failed="$$failed  $$step\n"; \
 	done; \
 	test -z "$$failed" || { printf "make check: failed:\n$$failed"; exit 1; }

@@ -15,6 +15,7 @@ import yaml
 
 from scripts.real_servers import binary
 from tests.deploy.expressions import RULES
+from tests.deploy.panels import expressions
 from tests.fakes import Asked, Behaviour, fake_upstream, reply
 from tests.thanos.loopback import ADDRESS, ask, free_ports
 from tests.thanos.processes import ServerProcess
@@ -123,6 +124,23 @@ async def scraped(url: str, times: int) -> None:
         await asyncio.sleep(0.1)
 
 
+async def unwell_rules(url: str) -> list[str]:
+    """Rules that Prometheus cannot evaluate: what is parsed may match many to many."""
+    body = (await asyncio.to_thread(ask, f"{url}/api/v1/rules")).body
+    rules = [rule for group in orjson.loads(body)["data"]["groups"] for rule in group["rules"]]
+    assert rules
+    return [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]
+
+
+async def failing_panels(url: str) -> list[str]:
+    """Queries of the dashboard that Prometheus does not answer."""
+    answers = [
+        (expr, await asyncio.to_thread(ask, f"{url}/api/v1/query?query={quote(expr)}"))
+        for expr in expressions()
+    ]
+    return [f"{expr}: {answer.body!r}" for expr, answer in answers if answer.status != 200]
+
+
 def test_all_times_are_made_shorter_and_nothing_else() -> None:
     text = "expr: a[2m] offset 1h\nfor: 5m\nexpr: b[1h:5m]\nrecord: c:rate5m\nfor: 90s\n"
     ranges = "expr: a[1000ms] offset 30000ms\nfor: 2500ms\nexpr: b[30000ms:2500ms]\n"
@@ -142,6 +160,8 @@ async def test_a_dead_upstream_and_a_bad_reload_raise_their_alerts_and_no_other(
         watcher = prometheus(tmp_path, watching, own)
         url = await parts.enter_async_context(running("prometheus", watcher, watching, tmp_path))
         await scraped(url, 15)
+        assert await unwell_rules(url) == []
+        assert await failing_panels(url) == []
         assert firing(url) == {}
 
         limits.write_text("default: {max_query_stepz: 1}\n", "utf-8")

@@ -73,5 +73,5 @@ def test_the_comparisons_are_ones_that_thanoxy_load_takes() -> None:
 
 def test_every_folder_that_is_described_is_there() -> None:
     folders = re.findall(r"(?m)^\| `deploy/([^`]+)/` \|", PAGES[0].read_text("utf-8"))
-    assert folders == ["kubernetes", "helm/thanoxy", "istio"]
+    assert folders == ["kubernetes", "helm/thanoxy", "istio", "monitoring"]
     assert all((DEPLOY / folder).is_dir() for folder in folders)

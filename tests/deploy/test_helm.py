@@ -18,6 +18,7 @@ from proxy.limits_config import default_limits, read_limits
 from proxy.store.tier_config import MemcachedConfig
 from proxy.tripper_config import read_tripper_config
 from scripts.real_servers import binary
+from tests.deploy.expressions import RULES
 from tests.deploy.manifests import (
     CHART,
     Manifest,
@@ -135,6 +136,28 @@ def test_the_headless_service_is_none_that_prometheus_scrapes() -> None:
     (monitor,) = of_kind(manifests, "ServiceMonitor")
     upstream = named(manifests, "Service", "thanoxy-upstream")
     assert not fits(monitor["spec"]["selector"], upstream["metadata"]["labels"])
+
+
+def test_alerts_and_dashboard_come_when_they_are_asked_for(
+    usual: list[Manifest], full: list[Manifest]
+) -> None:
+    assert not of_kind(usual, "PrometheusRule")
+    (rule,) = of_kind(rendered("prometheusRule.enabled=true"), "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text("utf-8"))
+    (clickable,) = of_kind(full, "PrometheusRule")
+    assert clickable["metadata"]["labels"]["release"] == "prometheus"
+    texts = [
+        one["annotations"]
+        for group in clickable["spec"]["groups"]
+        for one in group["rules"]
+        if "alert" in one
+    ]
+    assert {text["runbook_url"].partition("#")[0] for text in texts} == {
+        "https://git.example/thanoxy/docs/runbook.md"
+    }
+    board = named(full, "ConfigMap", "thanoxy-dashboard")
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(board["data"]["thanoxy.json"])["uid"] == "thanoxy"
 
 
 def test_other_upstreams_take_its_place() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from proxy.limits_config import default_limits, read_limits
+from tests.deploy.expressions import RULES
 from tests.deploy.manifests import (
     DEPLOY,
     Manifest,
@@ -45,7 +47,7 @@ def deployment(applied: list[Manifest]) -> Manifest:
 
 def test_they_fit_together(applied: list[Manifest]) -> None:
     judge(applied)
-    judge([*applied, *read(FOLDER / "optional" / "servicemonitor.yaml")])
+    judge([*applied, *read(*sorted((FOLDER / "optional").glob("*.yaml")))])
 
 
 def test_thanoxy_starts_with_them(applied: list[Manifest], deployment: Manifest) -> None:
@@ -55,6 +57,14 @@ def test_thanoxy_starts_with_them(applied: list[Manifest], deployment: Manifest)
 def test_every_file_is_applied_or_optional(kustomization: Manifest) -> None:
     files = {path.name for path in FOLDER.glob("*.yaml")}
     assert files == {*kustomization["resources"], "kustomization.yaml"}
+    text = (FOLDER / "kustomization.yaml").read_text("utf-8")
+    for path in (FOLDER / "optional").glob("*.yaml"):
+        assert f"# - optional/{path.name} " in text
+
+
+def test_the_alerts_of_the_operator_are_those_of_the_rules() -> None:
+    (rule,) = read(FOLDER / "optional" / "prometheusrule.yaml")
+    assert rule["spec"] == yaml.safe_load(RULES.read_text("utf-8"))
 
 
 def test_the_image_is_the_one_that_the_kustomization_replaces(

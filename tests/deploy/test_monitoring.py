@@ -7,10 +7,12 @@ import subprocess
 import tomllib
 from fnmatch import fnmatch
 
+import pytest
 import yaml
 
 from proxy.telemetry.registry import REGISTRY
 from tests.deploy.expressions import MONITORING, alerts, all_series, own_series, promtool
+from tests.deploy.manifests import CHART
 
 DOCS = MONITORING.parents[1] / "docs"
 PAGE = (DOCS / "monitoring.md").read_text("utf-8")
@@ -66,3 +68,22 @@ def test_the_page_knows_which_alerts_are_pages_and_which_series_there_are() -> N
     series = re.findall(r"`((?:job|instance)\w*:\w+:\w+)`", PAGE)
     assert len(series) >= 5
     assert set(series) <= all_series().keys()
+
+
+@pytest.mark.parametrize("name", ["monitoring.md", "runbook.md", "deployment.md"])
+def test_metrics_that_a_page_names_are_there(name: str) -> None:
+    """Save the one that prometheus-adapter makes."""
+    named = set(re.findall(r"\bthanoxy_[a-z_]+\b", (DOCS / name).read_text("utf-8")))
+    made = {found for found in named if f"name: {{as: {found}}}" in (DOCS / name).read_text("utf-8")}
+    parts = {part for series in all_series() for part in series.split(":")}
+    assert named
+    assert named - made - parts == set()
+
+
+def test_values_of_the_chart_that_the_page_names_are_there() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    rows = re.findall(r"(?m)^\| (`(?:serviceMonitor|prometheusRule|dashboard)\..+?) \|", PAGE)
+    assert len(rows) == 4
+    for row in rows:
+        part, *names = re.findall(r"\w+", row)
+        assert set(names) - {part} <= values[part].keys()
