@@ -18,7 +18,6 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from prometheus_client import multiprocess
 from proxy.cache_config import read_cache_config, tier_config
 from proxy.machine import memory_bytes, share_memory
 from proxy.setting_values import SettingError, host_and_port
+from proxy.shared_folder import own_folder
 from proxy.shared_port import open_sockets
 from proxy.telemetry.log import LOG
 from proxy.telemetry.registry import METRICS_VARIABLE
@@ -43,7 +43,7 @@ from proxy.worker import (
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from proxy.settings import Settings
 
@@ -238,7 +238,7 @@ def supervise(settings: Settings, arguments: Sequence[str], count: int) -> int:
         sockets = _sockets(settings, count)
         for one in sockets:
             opened.callback(one.close)
-        folder = opened.enter_context(_own_folder())
+        folder = _opened_folder(opened)
         environment = {**os.environ, METRICS_VARIABLE: folder, COUNT_VARIABLE: str(count)}
         environment[FOLDER_VARIABLE] = str(Path(folder, "fetches"))
         if not is_shared:
@@ -260,22 +260,14 @@ def _sockets(settings: Settings, count: int) -> list[socket.socket]:
         raise SettingError(f"--http-address={settings.http_address}: {reason}") from error
 
 
-@contextlib.contextmanager
-def _own_folder() -> Iterator[str]:
-    """For what workers count and share; removed at the end.
-
-    Raises:
-        SettingError: there is no place for it.
-    """
+def _opened_folder(opened: contextlib.ExitStack) -> str:
     try:
-        folder = tempfile.TemporaryDirectory(prefix="thanoxy-")
+        return opened.enter_context(own_folder())
     except OSError as error:
         raise SettingError(
             f"--workers: they need a folder that can be written ({error.strerror or error}):"
             " mount one at /tmp, name one with TMPDIR, or give --workers=1"
         ) from error
-    with folder as name:
-        yield name
 
 
 def shared_bytes(settings: Settings) -> int:
