@@ -1,8 +1,9 @@
 """What a tiny hit costs in this tree and in another one, in turns, in the server's own processor time.
 
-    python -m benchmarks.against OTHER_CHECKOUT [ROUNDS]
+    python -m benchmarks.against OTHER_CHECKOUT [PAIRS]
 
-Processor time hardly depends on what else the machine does; the turns even out what is left of that.
+Processor time hardly depends on what else the machine does; the turns even out what is left. Two
+processes of the same code differ by some percent, for as long as they live: so each pair is new.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from statistics import median
 
 from benchmarks.client import AnswerEnd
 
-_REQUESTS = 2_000
+_REQUESTS = 1_000
+_ROUNDS = 6
+_PAIRS_ARGUMENT = 2
 _TICKS = 1e6
 _QUERY = "sum+by+(service)+(rate(demo_http_requests_total[5m]))"
 
@@ -65,23 +68,34 @@ class Server:
         self.process.wait()
 
 
-def main() -> None:
-    """Prints microseconds a request of both, and their ratio."""
-    other, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 15
-    servers = {"here": Server(".", []), "there": Server(other, [])}
+def compare(checkouts: dict[str, str], rounds: int) -> dict[str, list[float]]:
+    """Microseconds a request, by round, of a new process of each."""
+    servers = {name: Server(checkout, []) for name, checkout in checkouts.items()}
     costs: dict[str, list[float]] = {name: [] for name in servers}
     for server in servers.values():
-        server.ask(3_000)
+        server.ask(_REQUESTS)
     for number in range(rounds):
         for name in sorted(servers, reverse=number % 2 == 0):
             before_s = servers[name].busy_s()
             servers[name].ask(_REQUESTS)
             costs[name].append((servers[name].busy_s() - before_s) / _REQUESTS * _TICKS)
-    for name, server in servers.items():
+    for server in servers.values():
         server.close()
-        print(f"{name:6} {median(costs[name]):7.2f} us a request (least {min(costs[name]):.2f})")
-    ratios = [here / there for here, there in zip(costs["here"], costs["there"], strict=True)]
-    print(f"here / there: {median(ratios):.3f} (least and most {min(ratios):.3f}, {max(ratios):.3f})")
+    return costs
+
+
+def main() -> None:
+    """Prints microseconds a request of both, and their ratio."""
+    checkouts = {"here": ".", "there": sys.argv[1]}
+    pairs = int(sys.argv[2]) if len(sys.argv) > _PAIRS_ARGUMENT else 8
+    found = [compare(checkouts, _ROUNDS) for _ in range(pairs)]
+    for name in checkouts:
+        costs = [median(one[name]) for one in found]
+        print(f"{name:6} {median(costs):7.2f} us a request (least {min(costs):.2f})")
+    ratios = [median(one["here"]) / median(one["there"]) for one in found]
+    print(
+        f"here / there: {median(ratios):.3f} (of {pairs} pairs: {min(ratios):.3f} to {max(ratios):.3f})"
+    )
 
 
 if __name__ == "__main__":

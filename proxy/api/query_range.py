@@ -58,8 +58,8 @@ class QueryRangeEndpoint:
         if query is None or control is CacheControl.NO_STORE:
             return await self._whole(request, read, why_not_looked_into(control))
         plan = self.queries.plan(query, caller.vary)
-        record.mark(PLAN)
         if plan.whole:
+            record.mark(PLAN)
             return await self._whole(request, read, plan.whole)
         try:
             return await self._answer(request, plan, caller, control is CacheControl.REFRESH)
@@ -99,6 +99,7 @@ class QueryRangeEndpoint:
             record.result, record.held = "hit", plan.grid.steps
             headers[CACHE_HEADER] = "hit"
             return await send(request, known, headers)
+        record.mark(PLAN)
         async with self.answers.make(plan, caller, wants_gzip, refresh) as made:
             record.mark(WAIT)
             headers[CACHE_HEADER] = _held(made.answer, plan, record)

@@ -100,7 +100,6 @@ class Router:
     async def _answer(
         self, endpoint: Endpoint, request: web.BaseRequest, record: Record
     ) -> web.StreamResponse:
-        record.task = asyncio.current_task()
         try:
             if self._auth is not None and not self._auth.is_open:
                 request[USER] = await self._auth.admit(request.headers.get("Authorization"))
@@ -111,7 +110,7 @@ class Router:
         except asyncio.CancelledError:
             if not record.is_cancelled:
                 raise
-            _stay(record.task)
+            _stay(request.task)
             return self._refusal(request, record, CanceledError(_CANCELED))
         except ConnectionError:
             raise
@@ -132,9 +131,9 @@ class Router:
         return error_response(error, self._policy)
 
 
-def _stay(task: asyncio.Task[object] | None) -> None:
+def _stay(task: asyncio.Task[None]) -> None:
     """Not the connection was to end, only its request."""
-    while task is not None and task.cancelling():
+    while task.cancelling():
         task.uncancel()
 
 

@@ -15,6 +15,7 @@ from proxy.status.runs import Runs, cancel_here
 from proxy.status.snapshot import Snapshot
 from proxy.status.tempo import Tempo
 from proxy.status.watchman import Watchman
+from proxy.telemetry.book import pace
 from proxy.telemetry.log import LOG
 from proxy.telemetry.registry import REGISTRY
 
@@ -51,7 +52,7 @@ class Pulse:
         self._board = board
         self._workers = workers
         self._every_s = every_s
-        self._tempo = Tempo(book.pace)
+        self._tempo = Tempo(pace)
         self._runs = Runs(book, clock, collector.failing)
         self._watchman = Watchman(scale=every_s)
         self._gauges = Gauges()

@@ -12,7 +12,7 @@ from proxy.status.snapshot import Moment, Rates
 from proxy.telemetry.metrics import DURATION_BOUNDS, STEPS, UPSTREAM_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from proxy.status.lag import Lag
     from proxy.status.snapshot import MemoryInFlight, Queue
@@ -24,9 +24,9 @@ _EVERY_MS = 2_000
 
 
 class Tempo:
-    """Looked at once a second. `pace`: what the book has seen in all."""
+    """Looked at once a second. `pace`: what the process has answered so far."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Callable[[], Pace]) -> None:
         self._pace = pace
         self._growth = Growth()
         self._spreads: deque[tuple[int, list[int]]] = deque(maxlen=2 * _MINUTE_MS // 1000)
@@ -37,10 +37,11 @@ class Tempo:
         per_s = self._growth.per_s
         requested = per_s(total(STEPS, event="requested"), now_ms, "requested")
         hit = per_s(total(STEPS, event="hit"), now_ms, "hit")
-        counts = self._last_minute(now_ms)
+        pace = self._pace()
+        counts = self._last_minute(now_ms, pace.took)
         return Rates(
-            requests_per_s=per_s(self._pace.requests, now_ms, "requests"),
-            errors_per_s=per_s(self._pace.errors, now_ms, "errors"),
+            requests_per_s=per_s(pace.requests, now_ms, "requests"),
+            errors_per_s=per_s(pace.errors, now_ms, "errors"),
             upstream_per_s=per_s(total(UPSTREAM_ATTEMPTS), now_ms, "upstream"),
             median_ms=quantile_ms(counts, 0.5),
             p99_ms=quantile_ms(counts, 0.99),
@@ -49,9 +50,8 @@ class Tempo:
             loop_busy=lag.busy,
         )
 
-    def _last_minute(self, now_ms: int) -> list[int]:
+    def _last_minute(self, now_ms: int, now: list[int]) -> list[int]:
         """How many requests fell into each bucket."""
-        now = list(self._pace.took.counts)
         self._spreads.append((now_ms, now))
         while len(self._spreads) > 1 and self._spreads[1][0] <= now_ms - _MINUTE_MS:
             self._spreads.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
 from proxy.telemetry.metrics import (
@@ -18,13 +18,26 @@ from proxy.telemetry.metrics import (
 )
 from proxy.telemetry.record import FETCH, SCAN, WAIT, Record, begin
 from proxy.telemetry.registry import REGISTRY
-from proxy.telemetry.tallies import Count, Durations, Spread
+from proxy.telemetry.tallies import Count, Durations
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from proxy.telemetry.record import Watcher
 
+_ended: list[Record] = []
+_MOST_ENDED = 256
+
+
+def _settle() -> None:
+    """Count the requests that have ended. Many in a row cost half of what each by itself would."""
+    for record in _ended:
+        _count(record)
+    _ended.clear()
+
+
+REGISTRY.before_reading(_settle)  # before the tallies, which are made below, are carried over
 _requests = Count(REQUESTS)
 _of_tenants = Count(TENANT_REQUESTS)
 _durations = Durations(REQUEST_DURATION, DURATION_BOUNDS)
@@ -43,14 +56,27 @@ def requests_in_flight() -> int:
 REGISTRY.before_reading(lambda: IN_FLIGHT.set(requests_in_flight()))
 
 
-class Pace:
-    """What the book has seen of queries since it was opened: how many, how many failed, how long."""
+class Pace(NamedTuple):
+    """Queries that this process has answered: how many, how many with an error, how long they took.
 
-    __slots__ = ("errors", "requests", "took")
+    took: by bucket of `DURATION_BOUNDS`, and one for what is above.
+    """
 
-    def __init__(self) -> None:
-        self.requests = self.errors = 0
-        self.took = Spread(DURATION_BOUNDS)
+    requests: int
+    errors: int
+    took: list[int]
+
+
+def pace() -> Pace:
+    """As of the last time that metrics were brought up to date."""
+    spreads = [counts for handler, counts in _durations.totals.items() if handler not in OWN]
+    took = [sum(counts) for counts in zip(*spreads, strict=True)] or [0] * (len(DURATION_BOUNDS) + 1)
+    failed = (
+        count
+        for (handler, code), count in _requests.totals.items()
+        if handler not in OWN and int(code) >= _SERVER_ERROR
+    )
+    return Pace(sum(took), sum(failed), took)
 
 
 class Book:
@@ -58,15 +84,13 @@ class Book:
 
     tell: told of what somebody may want to look at later: of requests that failed, that the upstream
     was asked for, or that took longer than `slow_s`.
-    observers: told of every request; they cost time. watchers: told of it earlier, too.
+    watchers: told of every request, from its begin on; they cost time.
     """
 
     def __init__(self) -> None:
         self.active: dict[int, Record] = {}
-        self.pace = Pace()
         self.slow_s = 0.05
         self.tell: Callable[[Record], None] | None = None
-        self.observers: list[Callable[[Record], None]] = []
         self.watchers: tuple[Watcher, ...] = ()
         self._numbers = count(1)
         _books.add(self)
@@ -90,38 +114,40 @@ class Book:
         """It has been answered, with this status; `tenant` as metrics name it."""
         record.code = code
         record.took_s = took_s = perf_counter() - record.began_s
+        record.tenant = tenant
         del self.active[record.number]
-        _requests.add((record.handler, code))
-        if tenant is not None:
-            _of_tenants.add((tenant, code))
-        if record.trace_id:
-            _durations.add_traced(record.handler, took_s, record.trace_id)
-        else:
-            _durations.add(record.handler, took_s)
-        _count_stages(record)
-        if record.handler not in OWN:
-            self._count(code, took_s)
-            if self.tell and (took_s > self.slow_s or record.asks or code >= _BAD_REQUEST):
-                self.tell(record)
-        for observer in self.observers:
-            observer(record)
+        is_notable = took_s > self.slow_s or record.asks or code >= _BAD_REQUEST
+        if is_notable and self.tell and record.handler not in OWN:
+            self.tell(record)
         if record.watchers:
             for watcher in record.watchers:
                 watcher.ended(record)
             record.watchers = ()  # others may still wait for what it has asked
-
-    def _count(self, code: int, took_s: float) -> None:
-        self.pace.requests += 1
-        self.pace.errors += code >= _SERVER_ERROR
-        self.pace.took.add(took_s)
+        record.source = None
+        _ended.append(record)
+        if len(_ended) >= _MOST_ENDED:
+            _settle()
 
     def cancel(self, number: int) -> bool:
         """End a request that runs; its client is told. False when it does not run (any more)."""
         record = self.active.get(number)
-        if record is None or record.task is None:
+        task: asyncio.Task[None] | None = getattr(record and record.source, "task", None)
+        if record is None or task is None:
             return False
         record.is_cancelled = True
-        return record.task.cancel()
+        return task.cancel()
+
+
+def _count(record: Record) -> None:
+    code = record.code
+    _requests.add((record.handler, code))
+    if record.tenant is not None:
+        _of_tenants.add((record.tenant, code))
+    if record.trace_id:
+        _durations.add_traced(record.handler, record.took_s, record.trace_id)
+    else:
+        _durations.add(record.handler, record.took_s)
+    _count_stages(record)
 
 
 def _count_stages(record: Record) -> None:

@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator, Sequence
 
 ANALYSE, PLAN, LOOKUP, WAIT, FETCH, SCAN, ASSEMBLE, SEND = STAGES = (
@@ -124,7 +123,7 @@ class Record:
     """Of one request. What most requests do not have stands in the class, and costs them nothing.
 
     source: the request itself, for who knows what that is. result, reason, steps, held: what the
-    cache held of the answer, and why nothing. task: what to cancel.
+    cache held of the answer, and why nothing.
     """
 
     asks: Sequence[Ask] = ()
@@ -137,7 +136,8 @@ class Record:
     held: int = 0
     sent_bytes: int = 0
     is_cancelled: bool = False
-    task: asyncio.Task[object] | None = None
+    tenant: str | None = None
+    """As metrics name it."""
     watchers: tuple[Watcher, ...] = ()
     trace_id: str = ""
     """Of the trace that it is part of, if that is recorded anywhere."""

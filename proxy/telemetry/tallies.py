@@ -19,11 +19,12 @@ Labels = tuple[str | int, ...]
 
 
 class Count:
-    """Counts events by their labels."""
+    """Counts events by their labels. totals: what was carried so far."""
 
     def __init__(self, metric: Counter) -> None:
         self._metric = metric
         self._counts: dict[Labels, int] = {}
+        self.totals: dict[Labels, int] = {}
         REGISTRY.before_reading(self.carry)
 
     def add(self, labels: Labels, amount: int = 1) -> None:
@@ -34,6 +35,7 @@ class Count:
         counts, self._counts = self._counts, {}
         for labels, count in counts.items():
             self._metric.labels(*labels).inc(count)
+            self.totals[labels] = self.totals.get(labels, 0) + count
 
 
 class Spread:
@@ -50,18 +52,15 @@ class Spread:
         self.total = 0.0
         self.exemplars: dict[int, tuple[float, str]] = {}
 
-    def add(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
 
 class Durations:
-    """Spreads seconds over a histogram's buckets, by one label."""
+    """Spreads seconds over a histogram's buckets, by one label. totals: the buckets carried so far."""
 
     def __init__(self, metric: Histogram, bounds: tuple[float, ...]) -> None:
         self._metric = metric
         self._bounds = bounds
         self._spreads: dict[str, Spread] = {}
+        self.totals: dict[str, list[int]] = {}
         REGISTRY.before_reading(self.carry)
 
     def add(self, label: str, seconds: float) -> None:
@@ -85,6 +84,8 @@ class Durations:
         for label, spread in spreads.items():
             _add_to(self._metric.labels(label), spread)
             self._remember(label, spread)
+            before = self.totals.get(label) or [0] * len(spread.counts)
+            self.totals[label] = [old + new for old, new in zip(before, spread.counts, strict=True)]
 
     def _remember(self, label: str, spread: Spread) -> None:
         """For `/metrics` of several processes."""

@@ -121,7 +121,6 @@ def test_a_query_that_nobody_can_answer_is_told_as_failing(
 
 def test_an_id_names_one_request_of_this_process(book: Book) -> None:
     record = begun(book)
-    assert not cancel_here(book, f"{os.getpid()}-{record.number}")  # nothing to cancel yet
     for run_id in (
         "",
         "-",
@@ -131,3 +130,6 @@ def test_an_id_names_one_request_of_this_process(book: Book) -> None:
         f"1{os.getpid()}-{record.number}",
     ):
         assert not cancel_here(book, run_id)
+    assert cancel_here(book, f"{os.getpid()}-{record.number}")
+    book.close(record, 503, None)
+    assert not cancel_here(book, f"{os.getpid()}-{record.number}")

@@ -36,20 +36,17 @@ def test_what_is_above_all_bounds_is_at_least_the_last() -> None:
 
 
 def test_rates_are_those_of_the_last_ten_seconds_and_quantiles_of_the_last_minute() -> None:
-    pace = Pace()
-    tempo = Tempo(pace)
+    seen = [Pace(0, 0, counts())]
+    tempo = Tempo(lambda: seen[-1])
     tempo.look(0, Lag())
     rates = Rates()
     for second in range(1, 11):
-        pace.requests += 20
-        pace.errors += 1
-        for _ in range(20):
-            pace.took.add(0.02)
+        seen.append(Pace(20 * second, second, counts(b7=20 * second)))
         rates = tempo.look(second * 1000, Lag(5.0, 0.5))
     assert rates.requests_per_s == pytest.approx(20)
     assert rates.errors_per_s == pytest.approx(1)
     assert rates.median_ms is not None
-    assert 10 < rates.median_ms < 25
+    assert DURATION_BOUNDS[6] * 1000 < rates.median_ms < DURATION_BOUNDS[7] * 1000
     assert (rates.loop_lag_ms, rates.loop_busy) == (5.0, 0.5)
     for second in range(11, 75):
         rates = tempo.look(second * 1000, Lag())
@@ -58,7 +55,7 @@ def test_rates_are_those_of_the_last_ten_seconds_and_quantiles_of_the_last_minut
 
 
 def test_the_curve_has_a_point_every_two_seconds_for_five_minutes() -> None:
-    tempo = Tempo(Pace())
+    tempo = Tempo(lambda: Pace(0, 0, counts()))
     curve: tuple[Moment, ...] = ()
     for second in range(1_000):
         rates = tempo.look(second * 1000, Lag())

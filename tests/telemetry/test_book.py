@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
-from proxy.telemetry.book import Book
+from proxy.telemetry import book as book_module
+from proxy.telemetry.book import Book, pace
 from proxy.telemetry.record import ANALYSE, FETCH, Ask, Record, current
 from proxy.telemetry.registry import REGISTRY
 
@@ -56,10 +58,15 @@ def test_what_somebody_may_want_to_look_at_is_told() -> None:
 
 def test_the_pace_is_that_of_queries() -> None:
     book = Book()
-    others = (("metrics", 500), ("explain", 200), ("coverage", 200))
-    for handler, code in (("query", 200), ("query", 502), ("query", 400), *others):
+    REGISTRY.carry()
+    before = pace()
+    for handler, code in (("query", 200), ("query", 502), ("labels", 400), ("metrics", 500)):
         book.close(book.open(handler, None), code, None)
-    assert (book.pace.requests, book.pace.errors, sum(book.pace.took.counts)) == (3, 1, 3)
+    assert pace() == before
+    REGISTRY.carry()
+    after = pace()
+    assert (after.requests - before.requests, after.errors - before.errors) == (3, 1)
+    assert sum(after.took) - sum(before.took) == 3
 
 
 def test_stages_and_questions_are_counted() -> None:
@@ -118,14 +125,19 @@ def test_who_watches_hears_of_no_question_that_is_not_remembered() -> None:
     assert watch.told.count("asks") == len(record.asks) == 1_000
 
 
+class Asked:
+    """What a request says of itself: the task that answers it."""
+
+    task: asyncio.Task[None] | None = None
+
+
 async def test_a_request_that_runs_can_be_cancelled() -> None:
-    book = Book()
+    book, asked = Book(), Asked()
     seen: list[Record] = []
 
     async def request() -> None:
-        record = book.open("query", None)
-        record.task = asyncio.current_task()
-        seen.append(record)
+        asked.task = asyncio.current_task()
+        seen.append(book.open("query", asked))
         await asyncio.Event().wait()
 
     task = asyncio.get_running_loop().create_task(request())
@@ -135,3 +147,13 @@ async def test_a_request_that_runs_can_be_cancelled() -> None:
         await task
     assert seen[0].is_cancelled
     assert not book.cancel(12345)
+
+
+def test_what_has_ended_holds_nothing_and_is_counted_before_there_is_much_of_it() -> None:
+    book, asked = Book(), Asked()
+    REGISTRY.carry()
+    for _ in range(1_000):
+        book.close(book.open("many", asked), 200, None)
+    assert sys.getrefcount(asked) < 10
+    assert len(book_module._ended) < 256
+    assert value("http_requests_total", handler="many", code="200") == 1_000
