@@ -33,6 +33,14 @@ async def test_nobody_has_the_header_that_says_who_asks_taken_off_on_the_way(
     assert upstream.asked == []
 
 
+@pytest.mark.parametrize("path", ENDPOINTS[:2])
+async def test_a_number_of_thousands_of_digits_takes_no_answer_away(
+    proxy: Proxy, upstream: FakeUpstream, path: str
+) -> None:
+    assert (await proxy.ask("GET", f"{path}?step={'9' * 5_000}s")).status == 200
+    assert len(upstream.asked) == 1
+
+
 HOSTS = {
     "Host": "hidden:80",
     "X-Forwarded-Host": "hidden",

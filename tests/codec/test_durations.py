@@ -159,6 +159,7 @@ def test_durations_of_both_forms_are_read(text: str, duration_ms: int) -> None:
     [
         "", " ", "5 m", "5M", "m", "1m1h", "1h1h", "-5m", "1.5h", "5m ", "NaN", "Inf", "1e400",
         "1_0", "0x5", "5µs", "5ns", "99999999y", "1e-9", "0.0001", "5m\n", "\u0665m",
+        "9" * 5_000 + "s",
     ],
 )  # fmt: skip
 def test_durations_that_thanos_must_judge_are_left_to_it(text: str) -> None:
