@@ -25,6 +25,8 @@ _KEPT = 30
 _MOST_RUNNING = 100
 _MOST_SPLITS = 60
 _LEAST_SLOW_S = 0.05
+_MOST_DIGITS = 15
+"""Of a request's number; Python refuses to read very long ones."""
 _CLIENT_CLOSED_REQUEST = 499
 _NOT_ITS_FAULT = frozenset(
     (
@@ -46,8 +48,12 @@ class _Ranking:
         self._runs: list[QueryRun] = []
 
     def add(self, run: QueryRun, now_ms: int) -> None:
-        young = [one for one in self._runs if now_ms - one.began_ms < _LATELY_MS]
-        self._runs = sorted([*young, run], key=self._measure, reverse=True)[:_KEPT]
+        self.forget(now_ms)
+        self._runs = sorted([*self._runs, run], key=self._measure, reverse=True)[:_KEPT]
+
+    def forget(self, now_ms: int) -> None:
+        """What is old counts no more, and takes nobody's place."""
+        self._runs = list(self.lately(now_ms))
 
     def lately(self, now_ms: int) -> tuple[QueryRun, ...]:
         return tuple(one for one in self._runs if now_ms - one.began_ms < _LATELY_MS)
@@ -82,10 +88,10 @@ class Runs:
 
     def forget(self, now_ms: int) -> None:
         """What is older than ten minutes counts no more; from time to time."""
-        self._slowest.lately(now_ms)
+        self._slowest.forget(now_ms)
+        self._costliest.forget(now_ms)
         least_ms = self._slowest.least()
-        is_old = not self._slowest.lately(now_ms)
-        self._book.slow_s = _LEAST_SLOW_S if least_ms is None or is_old else least_ms / 1000
+        self._book.slow_s = _LEAST_SLOW_S if least_ms is None else least_ms / 1000
 
     def running(self) -> tuple[QueryRun, ...]:
         """What runs now, the oldest first."""
@@ -105,7 +111,8 @@ class Runs:
 def cancel_here(book: Book, run_id: str) -> bool:
     """Cancel a request of this process by its id; False when there is none (any more)."""
     pid, _, number = run_id.partition("-")
-    return pid == str(os.getpid()) and number.isdecimal() and book.cancel(int(number))
+    is_here = pid == str(os.getpid()) and number.isdecimal() and len(number) <= _MOST_DIGITS
+    return is_here and book.cancel(int(number))
 
 
 def _shown(record: Record, now_ms: int) -> QueryRun:

@@ -105,6 +105,19 @@ def test_the_quick_ones_are_not_even_looked_at_once_there_are_enough(
     assert book.slow_s < 1
 
 
+def test_what_was_dear_in_a_bad_hour_takes_nobody_s_place_later(
+    book: Book, runs: Runs, clock: Clock
+) -> None:
+    for _ in range(40):
+        ended(book, 100.0, asked_s=90.0)
+    clock.now_ms += 700_000
+    ended(book, 0.3, expr="new", asked_s=0.1)
+    runs.forget(clock.now_ms)
+    ended(book, 0.2, expr="newer", asked_s=0.1)
+    assert [run.expr for run in runs.costliest()] == ["newer"]
+    assert [run.expr for run in runs.slowest()] == ["new", "newer"]
+
+
 @pytest.mark.parametrize(
     ("code", "is_told"),
     [(200, False), (400, False), (401, False), (429, False), (499, False), (422, True), (503, True)],
@@ -128,6 +141,7 @@ def test_an_id_names_one_request_of_this_process(book: Book) -> None:
         f"{os.getpid()}",
         f"{os.getpid()}-x",
         f"1{os.getpid()}-{record.number}",
+        f"{os.getpid()}-{'9' * 5_000}",
     ):
         assert not cancel_here(book, run_id)
     assert cancel_here(book, f"{os.getpid()}-{record.number}")
