@@ -191,9 +191,7 @@ class Siblings:
                 self._board.want(number)  # again: the first time the holder may have been looking
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _MOST_PAUSE_S)
-                is_over = self._board.take(number)
-                if is_over:
-                    self._board.release(number)
+                is_over = self._is_free(number)
                 if found := await self._taken_over(number, digest, came_ms):
                     SIBLING_FLIGHTS.labels("followed").inc()
                     return found
@@ -203,6 +201,15 @@ class Siblings:
             self._board.unwant(number)
         SIBLING_FLIGHTS.labels("in_vain").inc()
         return None
+
+    def _is_free(self, number: int) -> bool:
+        """Whether no other worker is at it; a lease that this one holds stays."""
+        if number in self._held:
+            return True
+        is_free = self._board.take(number)
+        if is_free:
+            self._board.release(number)
+        return is_free
 
     async def _taken_over(self, number: int, digest: bytes, came_ms: int) -> Asked[Any] | None:
         head = self._board.read_head(number, _HEAD.size)

@@ -185,6 +185,23 @@ async def test_who_gives_up_leaves_the_lease_to_the_others() -> None:
     assert other.fetches == 1
 
 
+async def test_who_waits_leaves_its_own_process_s_lease_alone() -> None:
+    shared = Shared()
+    one, other = Worker(shared), Worker(shared)
+    asking, waiting = one.ask(), other.ask()
+    await until_waiting(shared)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    leading = other.ask()
+    async with asyncio.timeout(2):
+        while other.fetches < 2:  # noqa: ASYNC110  no event tells
+            await asyncio.sleep(0.001)
+    assert list(shared.holders.values()) == [other.siblings._board]
+    other.gate.set()
+    await asyncio.gather(leading, waiting)
+    assert not shared.holders
+
+
 async def test_one_that_hangs_is_not_waited_for_longer_than_the_setting_says() -> None:
     shared = Shared()
     one, other = Worker(shared), Worker(shared, most_wait_s=0.05)
