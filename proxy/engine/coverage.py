@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from proxy.model.query import RangeQuery
     from proxy.plan.holes import StoreWatch
 
-_AT_ONCE = 5_000
+_AT_ONCE = 2_000
 """Extents that are looked at before others have a turn."""
+_JUDGED_AT_ONCE = 500
+"""Pieces, likewise: to judge one takes longer."""
 _SHOWN = frozenset(
     (
         "dedup",
@@ -61,8 +63,7 @@ class CoverageView:
         expression = understand(query)
         if isinstance(expression, str):
             return Coverage(query.start_ms, query.end_ms, whole=expression)
-        held = await self._held(wanted, expression.normal)
-        rows = [row for key, kept in held.items() if (row := self._row(wanted, key, kept)).runs]
+        rows = await self._rows(wanted, await self._held(wanted, expression.normal))
         rows.sort(key=lambda row: (not row.is_own, row.step_ms, row.phase_ms, row.caller))
         found = Coverage(query.start_ms, query.end_ms, expression.normal, rows=tuple(rows))
         return cut(found, _MOST_ROWS, _MOST_RUNS)
@@ -78,6 +79,20 @@ class CoverageView:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return held
+
+    async def _rows(
+        self, wanted: Wanted, held: dict[RangeKeyFields, list[Kept[AnyPiece]]]
+    ) -> list[CoverageRow]:
+        rows = []
+        room = _JUDGED_AT_ONCE
+        for fields, kept in held.items():
+            if (row := self._row(wanted, fields, kept)).runs:
+                rows.append(row)
+            room -= len(kept)
+            if room <= 0:
+                await asyncio.sleep(0)
+                room = _JUDGED_AT_ONCE
+        return rows
 
     def _fitting(self, wanted: Wanted, expr: str, full_key: bytes) -> RangeKeyFields | None:
         """The fields of a key that is wanted, and that the caller may know of."""

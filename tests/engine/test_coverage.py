@@ -144,6 +144,18 @@ async def test_others_have_their_turn_while_it_looks(monkeypatch: pytest.MonkeyP
     assert len(row.runs) == 1
 
 
+async def test_others_have_their_turn_between_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coverage, "_JUDGED_AT_ONCE", 1)
+    cached = Cached()
+    for phase_ms in range(3):
+        await keep(cached, dataclasses.replace(OLD, start_ms=OLD.start_ms + phase_ms))
+    looking = asyncio.ensure_future(look(cached))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        assert not looking.done()
+    assert len((await looking).rows) == 3
+
+
 async def test_too_many_rows_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coverage, "_MOST_ROWS", 2)
     cached = Cached()
