@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiohttp import web
+
 from proxy.api.callers import TENANT, USER
 from proxy.api.forms import SENT_FORM, raw_query
 from proxy.codec.durations import parse_duration_ms, parse_time_ms
@@ -11,8 +13,6 @@ from proxy.codec.params import parse_form
 from proxy.model.query import first_value
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from proxy.model.query import Form
 
 _MOST_CHARACTERS = 2_000
@@ -38,22 +38,35 @@ class About(NamedTuple):
     params: str = ""
 
 
+_ASKED = web.RequestKey("asked", tuple[bytes, About])
+"""What was read of a request's parameters, and the form that it had then: it is told many times."""
+
+
 def about(request: web.BaseRequest) -> About:
     """Read it from a request; every text is bounded in length."""
-    sent = request.get(SENT_FORM, b"").decode("ascii", "replace")
-    params = "&".join(text for text in map(_shown, (sent, raw_query(request))) if text)
+    sent, headers = request.get(SENT_FORM, b""), request.headers
+    known = request.get(_ASKED)
+    if known is None or known[0] is not sent:
+        known = request[_ASKED] = sent, _asked(sent, raw_query(request))
+    return known[1]._replace(
+        tenant=request.get(TENANT, "")[:_MOST_NAME_CHARACTERS],
+        user=(request.get(USER, "") or headers.get("X-Grafana-User", ""))[:_MOST_NAME_CHARACTERS],
+        dashboard=headers.get("X-Dashboard-Uid", "")[:_MOST_NAME_CHARACTERS],
+        panel=headers.get("X-Panel-Id", "")[:_MOST_NAME_CHARACTERS],
+    )
+
+
+def _asked(sent: bytes, query: str) -> About:
+    """Without who asks."""
+    texts = map(_shown, (sent.decode("ascii", "replace"), query))
+    params = "&".join(text for text in texts if text)
     form = parse_form(params) or ()
     time_ms = parse_time_ms(first_value(form, "time")) or 0
-    headers = request.headers
     return About(
         expr=_expression(form)[:_MOST_CHARACTERS],
         start_ms=parse_time_ms(first_value(form, "start")) or time_ms,
         end_ms=parse_time_ms(first_value(form, "end")) or time_ms,
         step_ms=parse_duration_ms(first_value(form, "step")) or 0,
-        tenant=request.get(TENANT, "")[:_MOST_NAME_CHARACTERS],
-        user=(request.get(USER, "") or headers.get("X-Grafana-User", ""))[:_MOST_NAME_CHARACTERS],
-        dashboard=headers.get("X-Dashboard-Uid", "")[:_MOST_NAME_CHARACTERS],
-        panel=headers.get("X-Panel-Id", "")[:_MOST_NAME_CHARACTERS],
         params=params[:_MOST_CHARACTERS],
     )
 

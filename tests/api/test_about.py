@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from proxy.api import about as about_module
 from proxy.api.about import About, about
 from proxy.api.callers import TENANT, USER
 from proxy.api.forms import SENT_FORM
@@ -46,6 +47,25 @@ def test_a_form_comes_first_and_who_was_let_in_is_the_user() -> None:
     told = about(request)
     assert (told.expr, told.user, told.start_ms, told.end_ms) == ("form", "bob", 5_000, 5_000)
     assert told.params == "query=form&time=5&query=url"
+
+
+def test_parameters_are_read_once_and_again_when_the_form_has_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads: list[bytes] = []
+    read = about_module._asked
+
+    def counted(sent: bytes, query: str) -> About:
+        reads.append(sent)
+        return read(sent, query)
+
+    monkeypatch.setattr(about_module, "_asked", counted)
+    request = get("query=url")
+    assert [about(request).expr for _ in range(2)] == ["url", "url"]
+    request[SENT_FORM] = b"query=form"
+    request[TENANT] = "team"
+    assert [about(request)[:5] for _ in range(2)] == [("form", 0, 0, 0, "team")] * 2
+    assert reads == [b"", b"query=form"]
 
 
 def test_series_are_told_by_their_matchers() -> None:
