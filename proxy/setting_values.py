@@ -100,7 +100,7 @@ def collector_url(text: str) -> str:
         raise ValueError(wanted) from None
     if address.scheme not in {"http", "https"} or not address.hostname or port == 0:
         raise ValueError(wanted)
-    if address.username or address.query or address.fragment:
+    if "@" in address.netloc or address.query or address.fragment:
         raise ValueError(
             "only scheme, host, port and path are expected; headers go to --tracing.config"
         )

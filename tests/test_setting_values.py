@@ -72,6 +72,7 @@ def test_a_value_is_read(parse: Callable[[str], Any], text: str, value: object) 
         (values.collector_url, "a:4318"),
         (values.collector_url, "http://a:70000"),
         (values.collector_url, "http://user:word@a"),
+        (values.collector_url, "http://:word@a"),
         (values.collector_url, "http://a/?x=1"),
         (values.urls, ""),
         (values.certificate_field, "serialNumber"),
