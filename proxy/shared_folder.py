@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -38,7 +39,12 @@ def own_folder() -> Iterator[str]:
 
 def _remove_abandoned(place: Path) -> None:
     for owner in place.glob(f"{_PREFIX}*/{_OWNER}"):
-        with contextlib.suppress(OSError), owner.open("rb") as held:
+        with contextlib.suppress(OSError), open(owner, "rb", opener=_at_once) as held:
             if time.time_ns() / 1e9 - owner.stat().st_mtime > _YOUNG_S:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(owner.parent, ignore_errors=True)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """In `/tmp` anybody may have put a pipe there, which would be waited for."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)

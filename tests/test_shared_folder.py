@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,16 @@ def test_what_a_killed_one_left_behind_goes_and_nothing_else(place: Path) -> Non
             assert young.exists()
             assert other.exists()
             assert not gone.exists()
+
+
+def test_a_pipe_that_somebody_has_put_there_is_not_waited_for(place: Path) -> None:
+    (place / "thanoxy-workers-x").mkdir()
+    os.mkfifo(place / "thanoxy-workers-x" / "owner")
+    end = threading.Event()
+
+    def begin() -> None:
+        with own_folder():
+            end.set()
+
+    threading.Thread(target=begin, daemon=True).start()
+    assert end.wait(10)
