@@ -79,13 +79,15 @@ class UpstreamAnswer:
     """A 200 answer of the upstream, inflated.
 
     no_store: it carried `Cache-Control: no-store`. memory: what is set aside for the body, and for
-    what is made of it; to be closed when it is not needed any more.
+    what is made of it; to be closed when it is not needed any more. url: the address that gave it; ""
+    where that is not known.
     """
 
     body: bytes
     no_store: bool
     content_type: str = "application/json"
     memory: MemoryTicket = UNCOUNTED
+    url: str = ""
 
 
 Read = Callable[[UpstreamAnswer], Awaitable[T]]

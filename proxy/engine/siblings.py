@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from proxy.engine.ports import Clock, MemoryTicket, Threads
 
 T = TypeVar("T")
-_HEAD = struct.Struct("<32s16sqqqBq")
-"""Digests of the question and of the addresses; began (wall), began, ended; no-store; length."""
+_HEAD = struct.Struct("<32s16shqqqBq")
+"""Digests of the question and of the addresses; which of these; began (wall), began, ended; no-store;
+length."""
+_NOBODY = -1
+"""In the place of an address."""
+_MOST_ADDRESSES = 1 << 15
 _NUMBER_BITS = 61
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.002, 0.02
 _LINGER_S = 1.0
@@ -92,12 +96,13 @@ class Origin(Protocol):
     """The addresses that answers come from."""
 
     def addresses(self) -> str:
-        """All that are known, as text."""
+        """All that are known, line by line."""
         ...
 
-    async def take_over(self, size_bytes: int) -> MemoryTicket:
-        """Get ready for an answer that another process was given, by any of the addresses.
+    async def take_over(self, size_bytes: int, url: str) -> MemoryTicket:
+        """Get ready for an answer that another process was given.
 
+        url: the address that gave it; "" where any of them may have.
         Returns a ticket for its memory. Raises `QueryError`s: there is none.
         """
         ...
@@ -170,7 +175,9 @@ class Siblings:
         if self._written_bytes + len(body) > _MOST_WRITTEN_BYTES:
             return
         self._written_bytes += len(body)
-        head = _HEAD.pack(digest, self._addresses(), *found[1:4], found.answer.no_store, len(body))
+        addresses = self._origin.addresses()
+        by, no_store = _place(addresses, found.answer.url), found.answer.no_store
+        head = _HEAD.pack(digest, _digest(addresses), by, *found[1:4], no_store, len(body))
         loop = asyncio.get_running_loop()
         try:
             await self._threads.run(lambda text: self._board.write(number, head, text), body, len(body))
@@ -215,11 +222,13 @@ class Siblings:
         head = self._board.read_head(number, _HEAD.size)
         if len(head) != _HEAD.size:
             return None
-        of, addresses, began_wall_ms, began_ms, ended_ms, no_store, size_bytes = _HEAD.unpack(head)
-        is_answer = of == digest and addresses == self._addresses() and ended_ms >= came_ms
+        of, their, by, began_wall_ms, began_ms, ended_ms, no_store, size_bytes = _HEAD.unpack(head)
+        addresses = self._origin.addresses()
+        is_answer = of == digest and their == _digest(addresses) and ended_ms >= came_ms
         if not is_answer or began_ms <= self._forgotten_ms:
             return None
-        memory = await self._origin.take_over(size_bytes)
+        url = "" if by == _NOBODY else addresses.split("\n")[by]
+        memory = await self._origin.take_over(size_bytes, url)
         try:
             body = await self._threads.run(lambda one: self._board.read(number, one), head, size_bytes)
         except BaseException:
@@ -231,5 +240,11 @@ class Siblings:
         answer = UpstreamAnswer(body, bool(no_store), memory=memory)
         return Asked(answer, began_wall_ms, began_ms, ended_ms)
 
-    def _addresses(self) -> bytes:
-        return hashlib.blake2b(self._origin.addresses().encode(), digest_size=16).digest()
+
+def _digest(addresses: str) -> bytes:
+    return hashlib.blake2b(addresses.encode(), digest_size=16).digest()
+
+
+def _place(addresses: str, url: str) -> int:
+    known = addresses.split("\n")[:_MOST_ADDRESSES]
+    return known.index(url) if url in known else _NOBODY

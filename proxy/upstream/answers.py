@@ -104,7 +104,7 @@ class _Taken:
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """An answer with its whole body, inflated. `taken`: what the body holds of a ticket."""
+    """An answer with its whole body, inflated. taken: what the body holds of a ticket. url: whose."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -113,6 +113,7 @@ class ReadAnswer:
     no_store: bool
     content_type: str
     taken: _Taken
+    url: str
 
     def leave(self) -> None:
         """It is not wanted: its memory is free again."""
@@ -146,6 +147,7 @@ async def read_whole(answer: OpenAnswer, most_bytes: int, memory: MemoryTicket) 
         "no-store" in answer.header("Cache-Control"),
         answer.header("Content-Type"),
         taken,
+        answer.origin.url,
     )
 
 

@@ -160,7 +160,9 @@ class ThanosClient:
             ask.arrive(len(answer.body))
             if answer.status != HTTPStatus.OK:
                 raise answer_error(answer)
-            whole = UpstreamAnswer(answer.body, answer.no_store, answer.content_type, memory)
+            whole = UpstreamAnswer(
+                answer.body, answer.no_store, answer.content_type, memory, answer.url
+            )
             return await read(whole)
 
         try:

@@ -22,12 +22,12 @@ class PoolOrigin:
     def addresses(self) -> str:
         return "\n".join(sorted(one.endpoint.url for one in self.pool.candidates))
 
-    async def take_over(self, size_bytes: int) -> MemoryTicket:
+    async def take_over(self, size_bytes: int, url: str) -> MemoryTicket:
         memory = self.admission.open()
         try:
             await memory.grow(size_bytes * PEAK)
         except BaseException:
             memory.close()
             raise
-        self.pool.any_may_have_answered()
+        self.pool.may_have_answered(url)
         return memory

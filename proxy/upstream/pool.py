@@ -148,9 +148,10 @@ class Pool:
         answered, self._answered = self._answered, set()
         return answered
 
-    def any_may_have_answered(self) -> None:
-        """What another process was answered is used here, and it is not known by whom."""
-        self._answered.update(self._candidates.values())
+    def may_have_answered(self, url: str) -> None:
+        """What an address has answered another process is used here; any, where it is not known."""
+        known = self._candidates.values()
+        self._answered.update([one for one in known if one.endpoint.url == url] or known)
 
     def put_back_answered(self, answered: set[Candidate]) -> None:
         self._answered |= answered

@@ -85,11 +85,12 @@ class Worker:
     body: bytes = b"body"
     no_store: bool = False
     error: Exception | None = None
-    urls: str = "http://a"
+    urls: str = "http://a\nhttp://b"
+    asked_url: str = ""
     no_memory: bool = False
     most_wait_s: float = 5.0
     fetches: int = 0
-    taken_over: list[int] = field(default_factory=list)
+    taken_over: list[tuple[int, str]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -98,10 +99,10 @@ class Worker:
     def addresses(self) -> str:
         return self.urls
 
-    async def take_over(self, size_bytes: int) -> MemoryTicket:
+    async def take_over(self, size_bytes: int, url: str) -> MemoryTicket:
         if self.no_memory:
             raise TooManyRequestsError("no memory", 1)
-        self.taken_over.append(size_bytes)
+        self.taken_over.append((size_bytes, url))
         return UNCOUNTED
 
     async def fetch(self) -> Asked[str]:
@@ -111,7 +112,7 @@ class Worker:
         await self.gate.wait()
         if self.error:
             raise self.error
-        answer = UpstreamAnswer(self.body, self.no_store)
+        answer = UpstreamAnswer(self.body, self.no_store, url=self.asked_url)
         return Asked(answer, *began, clock.monotonic_ms(), "read")
 
     def ask(self, identity: bytes = b"question") -> asyncio.Task[Asked[str]]:
@@ -137,8 +138,21 @@ async def test_it_is_fetched_once_and_all_have_the_same_answer_and_times() -> No
     assert len({answer[1:4] for answer in answers}) == 1
     assert [answer.read for answer in answers] == ["read", None, None]
     assert answers[0].began_wall_ms - answers[0].began_ms == 3_600_000
-    assert workers[1].taken_over == [len(b"the first's")]
+    assert workers[1].taken_over == [(len(b"the first's"), "")]
     assert not shared.holders
+
+
+@pytest.mark.parametrize(("asked", "told"), [("http://b", "http://b"), ("http://gone", "")])
+async def test_it_is_told_which_address_has_answered_where_that_is_still_one(
+    asked: str, told: str
+) -> None:
+    shared = Shared()
+    one, other = Worker(shared, asked_url=asked), Worker(shared)
+    asking, waiting = one.ask(), other.ask()
+    await until_waiting(shared)
+    one.gate.set()
+    await asyncio.gather(asking, waiting)
+    assert other.taken_over == [(4, told)]
 
 
 async def test_nothing_is_written_where_nobody_waits() -> None:

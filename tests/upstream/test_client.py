@@ -215,6 +215,13 @@ async def test_an_answer_has_a_largest_size_whatever_its_encoding(
         await ask(client)
 
 
+async def test_an_answer_says_which_address_gave_it(
+    client: ThanosClient, upstream: FakeUpstream
+) -> None:
+    upstream.script = always(OK)
+    assert (await client.ask(PATH, FORM, CALLER, as_it_is)).url == upstream.url
+
+
 async def test_no_store_is_noticed(client: ThanosClient, upstream: FakeUpstream) -> None:
     upstream.script = in_turn(reply(200, b"{}", headers={"Cache-Control": "private, no-store"}), OK)
     assert (await client.ask(PATH, FORM, CALLER, as_it_is)).no_store

@@ -14,6 +14,7 @@ from tests.upstream.conftest import client_of
 from tests.upstream.test_reports import eject, listing, thanos
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
     from proxy.engine.ticket import Ticket
@@ -34,8 +35,20 @@ class Memory:
         return self.budget.open()
 
 
+@pytest.mark.parametrize(
+    ("given_by", "is_in_doubt"),
+    [
+        (lambda upstreams: upstreams[0].url, True),
+        (lambda _upstreams: "", True),
+        (lambda upstreams: upstreams[1].url, False),
+    ],
+    ids=["the ejected one", "not known", "another"],
+)
 async def test_an_answer_taken_over_may_be_of_an_address_that_is_not_asked_for_its_stores(
-    upstreams: list[FakeUpstream], policy: ClientPolicy
+    upstreams: list[FakeUpstream],
+    policy: ClientPolicy,
+    given_by: Callable[[list[FakeUpstream]], str],
+    is_in_doubt: bool,
 ) -> None:
     for upstream in upstreams:
         upstream.script = thanos(listing("a"))
@@ -47,11 +60,11 @@ async def test_an_answer_taken_over_may_be_of_an_address_that_is_not_asked_for_i
         assert look is not None
         assert not look.has_lost_sight
         assert origin.addresses() == "\n".join(sorted(one.url for one in upstreams))
-        memory = await origin.take_over(1_000)
+        memory = await origin.take_over(1_000, given_by(upstreams))
         assert admission.budget.used_bytes == 2_000
         look = await client.stores()
         assert look is not None
-        assert look.has_lost_sight
+        assert look.has_lost_sight is is_in_doubt
         memory.close()
         assert admission.budget.used_bytes == 0
 
@@ -62,6 +75,6 @@ async def test_where_there_is_no_memory_for_it_nothing_is_held(
     async with client_of(policy, *upstreams) as client:
         admission = Memory(1 << 20)
         with pytest.raises(LimitError):
-            await PoolOrigin(client.pool, admission).take_over(1 << 24)
+            await PoolOrigin(client.pool, admission).take_over(1 << 24, "")
         assert admission.budget.used_bytes == 0
         assert not client.pool.take_answered()

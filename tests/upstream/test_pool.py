@@ -190,6 +190,16 @@ async def test_who_has_answered_is_told_once(pool: Pool) -> None:
     assert pool.take_answered() == {a, b}
 
 
+async def test_who_has_answered_another_process_is_told_too_or_all_where_that_is_not_known(
+    pool: Pool,
+) -> None:
+    a, b = pool.candidates
+    pool.may_have_answered(a.endpoint.url)
+    assert pool.take_answered() == {a}
+    pool.may_have_answered("")
+    assert pool.take_answered() == {a, b}
+
+
 async def test_an_answer_that_tells_nothing_of_its_speed_changes_no_opinion(pool: Pool) -> None:
     a = pool.candidates[0]
     pool.succeed(a)
