@@ -49,11 +49,17 @@ def about(request: web.BaseRequest) -> About:
     if known is None or known[0] is not sent:
         known = request[_ASKED] = sent, _asked(sent, raw_query(request))
     return known[1]._replace(
-        tenant=request.get(TENANT, "")[:_MOST_NAME_CHARACTERS],
-        user=(request.get(USER, "") or headers.get("X-Grafana-User", ""))[:_MOST_NAME_CHARACTERS],
-        dashboard=headers.get("X-Dashboard-Uid", "")[:_MOST_NAME_CHARACTERS],
-        panel=headers.get("X-Panel-Id", "")[:_MOST_NAME_CHARACTERS],
+        tenant=_name(request.get(TENANT, "")),
+        user=_name(request.get(USER, "") or headers.get("X-Grafana-User", "")),
+        dashboard=_name(headers.get("X-Dashboard-Uid", "")),
+        panel=_name(headers.get("X-Panel-Id", "")),
     )
+
+
+def _name(text: str) -> str:
+    """Bytes that are no text are replaced: what is told every second is encoded as it is."""
+    short = text[:_MOST_NAME_CHARACTERS]
+    return short if short.isascii() else short.encode("utf-8", "replace").decode()
 
 
 def _asked(sent: bytes, query: str) -> About:

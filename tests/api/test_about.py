@@ -68,6 +68,12 @@ def test_parameters_are_read_once_and_again_when_the_form_has_arrived(
     assert reads == [b"", b"query=form"]
 
 
+def test_names_that_are_no_text_are_told_as_far_as_they_are() -> None:
+    request = get("query=up", {"X-Panel-Id": "7"})
+    request[TENANT] = "\udcffé"
+    assert (about(request).tenant, about(request).panel) == ("?é", "7")
+
+
 def test_series_are_told_by_their_matchers() -> None:
     assert about(get("match[]=up&match[]=down")).expr == "up down"
 
