@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from proxy.status.snapshot import Snapshot
 
 _OLD_MS = 5_000
+_FRESH_MS = 500
+"""What was read is good for so long: it may be asked for often, and is written once a second."""
 _ID = re.compile(r"(\d{1,10})-\d{1,15}")
 _MOST_CANCELS = 100
 
@@ -31,6 +33,8 @@ class Board:
         self._folder = Path(folder)
         self._own = self._folder / f"status-{os.getpid()}.json"
         self._has_failed = False
+        self._read_ms = -_FRESH_MS
+        self._read: list[Snapshot] = []
 
     def leave_word(self, snapshot: Snapshot) -> None:
         """Say how this worker is; a full disk costs the others the news, and nothing else."""
@@ -50,8 +54,10 @@ class Board:
 
     def others(self, now_ms: int) -> list[Snapshot]:
         """What the other workers have said within the last seconds."""
-        found = [read_snapshot(text) for text in self._texts()]
-        return [one for one in found if one is not None and now_ms - one.at_ms < _OLD_MS]
+        if not 0 <= now_ms - self._read_ms < _FRESH_MS:
+            read = map(read_snapshot, self._texts())
+            self._read, self._read_ms = [one for one in read if one is not None], now_ms
+        return [one for one in self._read if now_ms - one.at_ms < _OLD_MS]
 
     def _texts(self) -> Iterator[bytes]:
         for path in sorted(self._folder.glob("status-*.json")):

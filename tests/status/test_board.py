@@ -32,6 +32,16 @@ def test_one_s_own_word_is_not_read_again(board: Board) -> None:
     assert board.others(now_ms=10_000) == []
 
 
+def test_what_was_read_just_now_is_not_read_again(board: Board, tmp_path: Path) -> None:
+    word = tmp_path / "status-2.json"
+    word.write_bytes(orjson.dumps(other()))
+    assert board.others(now_ms=10_500) == [other()]
+    word.unlink()
+    assert board.others(now_ms=10_900) == [other()]
+    assert board.others(now_ms=11_100) == []
+    assert board.others(now_ms=10_400) == [], "the clock was set back"
+
+
 def test_what_is_old_or_broken_does_not_count(board: Board, tmp_path: Path) -> None:
     (tmp_path / "status-2.json").write_bytes(orjson.dumps(other(at_ms=1_000)))
     (tmp_path / "status-3.json").write_bytes(b'{"at_ms":')

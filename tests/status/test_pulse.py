@@ -98,8 +98,8 @@ async def test_workers_are_shown_together(
     await until(app, lambda _: own.exists())
     now_ms = app.pulse.snapshot().at_ms
     (tmp_path / "status-2.json").write_bytes(orjson.dumps(other(at_ms=now_ms)))
+    await until(app, lambda told: told.workers == 2)
     told = app.pulse.snapshot()
-    assert told.workers == 2
     assert {one.url for one in told.addresses} == {"http://a", upstream.url}
     assert app.pulse.cancel("2-7")
     await app.close()
