@@ -203,7 +203,10 @@ PROCESS = (
         "Event loop: busy",
         "none",
         "Cores that the loops of all workers of an instance use; as many as workers is full.",
-        ((rate("thanoxy_event_loop_busy_seconds_total", "instance"), "{{instance}}"),),
+        (
+            (rate("thanoxy_event_loop_busy_seconds_total", "instance"), "{{instance}}"),
+            (most("thanoxy_workers"), "workers · {{instance}}"),
+        ),
     ),
     Panel(
         "Requests in flight",
@@ -220,8 +223,11 @@ PROCESS = (
     Panel(
         "Memory",
         "bytes",
-        "Resident; with one worker only.",
-        ((most("process_resident_memory_bytes"), "{{instance}}"),),
+        "Of all workers together, that no file stands behind; resident: with one worker only.",
+        (
+            (most("thanoxy_own_memory_bytes"), "{{instance}}"),
+            (most("process_resident_memory_bytes"), "resident · {{instance}}"),
+        ),
     ),
     Panel(
         "File descriptors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.status.findings import FAULTS
+from proxy.status.own_memory import own_memory_bytes
 from proxy.telemetry import signals
 from proxy.telemetry.registry import drop
 
@@ -39,6 +40,8 @@ class Gauges:
                 signals.TIER_LEFT_ALONE.labels(tier.name, what).set(is_left)
         if (age_ms := parts["stores_age_ms"]) is not None:
             signals.STORES_LOOK_AGE.set(age_ms / 1000)
+        signals.WORKERS.set(1)
+        signals.OWN_MEMORY.set(own_memory_bytes())
         show_findings(findings)
 
     def _show_addresses(self, addresses: tuple[Address, ...]) -> None:

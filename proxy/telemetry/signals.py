@@ -113,3 +113,15 @@ LOOP_BUSY = Counter(
     "Processor time of the event loop's thread: as long as time itself, and no more can be done.",
     registry=REGISTRY,
 )
+WORKERS = Gauge(
+    "thanoxy_workers",
+    "Processes that answer.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)
+OWN_MEMORY = Gauge(
+    "thanoxy_own_memory_bytes",
+    "Memory of all workers together that no file stands behind.",
+    registry=REGISTRY,
+    multiprocess_mode="livesum",
+)

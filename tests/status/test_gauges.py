@@ -97,3 +97,9 @@ def test_every_fault_is_one_or_zero() -> None:
     }
     Gauges().show(parts(), ())
     assert shown("findings", fault="clock_skew") == 0
+
+
+def test_a_process_counts_itself_and_its_memory() -> None:
+    Gauges().show(parts(), ())
+    assert shown("workers") == 1
+    assert (shown("own_memory_bytes") or 0) > 1 << 20
