@@ -43,7 +43,7 @@ from proxy.worker import (
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from proxy.settings import Settings
 
@@ -123,7 +123,7 @@ class Supervisor:
         while not self.stopping.is_set():
             began_s = loop.time()
             if self.proven.is_set():
-                worker.process = await self._start(worker)
+                await self._start_again(worker)
             else:
                 await self._start_first(worker)
             await self._end_of(worker)
@@ -140,10 +140,17 @@ class Supervisor:
             )
             await asyncio.sleep(min(_FIRST_PAUSE_S * 2**worker.quick_ends, _MOST_PAUSE_S))
 
+    async def _start_again(self, worker: Worker) -> None:
+        """Start a worker; where there is no memory for it now, it counts as one that has ended."""
+        try:
+            worker.process = await self._start(worker)
+        except OSError as error:
+            LOG.error("a worker cannot be started", extra={"err": str(error)})
+
     async def _start_first(self, worker: Worker) -> None:
-        """Start a worker, and wait until it is ready or gone."""
-        worker.process, is_ready = await self._start_watched(worker, {FIRST_VARIABLE: "1"})
-        if await is_ready:
+        """Start a worker, and wait until it is ready or gone, however long that takes."""
+        worker.process, pipe = await self._start_watched(worker, {FIRST_VARIABLE: "1"})
+        if await _is_ready(pipe, within_s=None):
             self.proven.set()
 
     async def _end_of(self, worker: Worker) -> None:
@@ -164,8 +171,12 @@ class Supervisor:
     async def _replace(self, worker: Worker) -> None:
         """Start a successor at the same socket, and let the old one finish when that is ready."""
         old = worker.process
-        successor, is_ready = await self._start_watched(worker, {})
-        if await is_ready:
+        try:
+            successor, pipe = await self._start_watched(worker, {})
+        except OSError as error:
+            LOG.error("a worker's successor cannot be started", extra={"err": str(error)})
+            return
+        if await _is_ready(pipe, _START_TIMEOUT_S):
             worker.process = successor
             _tell(old, signal.SIGTERM)
             LOG.info("a worker was replaced", extra={"pid": successor.pid})
@@ -176,8 +187,8 @@ class Supervisor:
 
     async def _start_watched(
         self, worker: Worker, more: Mapping[str, str]
-    ) -> tuple[asyncio.subprocess.Process, Awaitable[bool]]:
-        """Start a process; and whether it is ready, for who waits for that."""
+    ) -> tuple[asyncio.subprocess.Process, int]:
+        """Start a process; and the end of a pipe by which it says that it is ready."""
         read_end, write_end = os.pipe()
         try:
             process = await self._start(worker, {**more, READY_VARIABLE: str(write_end)}, write_end)
@@ -186,7 +197,7 @@ class Supervisor:
             raise
         finally:
             os.close(write_end)
-        return process, _is_ready(read_end)
+        return process, read_end
 
     async def _start(
         self, worker: Worker, more: Mapping[str, str] | None = None, *passed: int
@@ -206,14 +217,14 @@ def worker_command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "proxy", *arguments]
 
 
-async def _is_ready(read_end: int) -> bool:
+async def _is_ready(read_end: int, within_s: float | None) -> bool:
     """Whether a worker says so in time; the other end of the pipe closes when it ends."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     pipe = os.fdopen(read_end, "rb")
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     try:
-        async with asyncio.timeout(_START_TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             return bool(await reader.read(16))
     except TimeoutError:
         return False
