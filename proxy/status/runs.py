@@ -25,6 +25,7 @@ _KEPT = 30
 _MOST_RUNNING = 100
 _MOST_SPLITS = 60
 _LEAST_SLOW_S = 0.05
+_MOST_REASON_CHARACTERS = 300
 _MOST_DIGITS = 15
 """Of a request's number; Python refuses to read very long ones."""
 _CLIENT_CLOSED_REQUEST = 499
@@ -133,7 +134,7 @@ def _shown(record: Record, now_ms: int) -> QueryRun:
         dashboard=told.dashboard,
         panel=told.panel,
         result=record.result,
-        reason=record.reason or record.error,
+        reason=(record.reason or record.error)[:_MOST_REASON_CHARACTERS],
         steps=record.steps,
         steps_held=record.held,
         upstream_bytes=record.upstream_bytes,

@@ -132,6 +132,14 @@ def test_a_query_that_nobody_can_answer_is_told_as_failing(
     assert [(one.expr, one.failures) for one in told] == ([("up", 3)] if is_told else [])
 
 
+def test_a_reason_that_names_what_was_sent_is_told_in_short(book: Book, runs: Runs) -> None:
+    record = begun(book)
+    record.error = f"the header {'x' * 10_000} is not UTF-8"
+    (run,) = runs.running()
+    assert len(run.reason) == 300
+    book.close(record, 400, None)
+
+
 def test_an_id_names_one_request_of_this_process(book: Book) -> None:
     record = begun(book)
     for run_id in (
