@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
+from proxy.telemetry.log import LOG
 from proxy.telemetry.metrics import (
     DURATION_BOUNDS,
     IN_FLIGHT,
@@ -117,16 +118,24 @@ class Book:
         record.tenant = tenant
         del self.active[record.number]
         is_notable = took_s > self.slow_s or record.asks or code >= _BAD_REQUEST
-        if is_notable and self.tell and record.handler not in OWN:
-            self.tell(record)
-        if record.watchers:
-            for watcher in record.watchers:
-                watcher.ended(record)
-            record.watchers = ()  # others may still wait for what it has asked
+        if is_notable or record.watchers:
+            self._tell(record, bool(is_notable))
         record.source = None
         _ended.append(record)
         if len(_ended) >= _MOST_ENDED:
             _settle()
+
+    def _tell(self, record: Record, is_notable: bool) -> None:
+        """Whatever goes wrong here, the client has its answer, and all others hear of it."""
+        told: list[Callable[[Record], None]] = [watcher.ended for watcher in record.watchers]
+        record.watchers = ()  # others may still wait for what it has asked
+        if is_notable and self.tell and record.handler not in OWN:
+            told.append(self.tell)
+        for tell in told:
+            try:
+                tell(record)
+            except Exception:  # noqa: BLE001  the log gets the trace
+                LOG.exception("a request that has ended cannot be told of")
 
     def cancel(self, number: int) -> bool:
         """End a request that runs; its client is told. False when it does not run (any more)."""

@@ -56,6 +56,25 @@ def test_what_somebody_may_want_to_look_at_is_told() -> None:
     assert told == [asked, failed, slow]
 
 
+def test_who_cannot_take_what_is_told_costs_neither_the_answer_nor_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken:
+        def begun(self, record: Record) -> None: ...
+        def asks(self, record: Record, ask: Ask) -> None: ...
+        def ended(self, record: Record) -> None:
+            raise ValueError("unreadable")
+
+    book, told = Book(), list[Record]()
+    book.tell = told.append
+    book.watch(Broken())
+    record = book.open("query", None)
+    with caplog.at_level("ERROR", "thanoxy"):
+        book.close(record, 500, None)
+    assert told == [record]
+    assert "cannot be told of" in caplog.text
+
+
 def test_the_pace_is_that_of_queries() -> None:
     book = Book()
     REGISTRY.carry()
