@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from proxy.api.forms import read_form
+from proxy.api.own_site import check_is_own
 from proxy.codec.durations import parse_time_ms
 from proxy.errors import AdminDisabledError, BadDataError
 from proxy.model.query import first_value
@@ -43,6 +44,7 @@ class PurgeEndpoint:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self.is_enabled:
             raise AdminDisabledError("admin APIs are disabled; see --web.enable-admin-api")
+        check_is_own(request)
         read = await read_form(request, _MOST_FORM_BYTES)
         if read.form is None:
             raise BadDataError("the parameters cannot be read: send them as a urlencoded form")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
-from yarl import URL
 
 from proxy.api.forms import read_form
-from proxy.errors import AdminDisabledError, BadDataError, ForeignRequestError
+from proxy.api.own_site import check_is_own
+from proxy.errors import AdminDisabledError, BadDataError
 from proxy.model.query import first_value
 from proxy.status.page import PageOptions, whole_page
 from proxy.status.snapshot_json import write_snapshot
@@ -89,29 +89,3 @@ class CancelEndpoint:
             return web.Response(status=303, headers={"Location": _BACK, "Cache-Control": "no-store"})
         body = orjson.dumps({"status": "success", "data": {"cancelled": was_running}})
         return web.Response(body=body, headers=self.policy.headers())
-
-
-def check_is_own(request: web.BaseRequest) -> None:
-    """A page of another site must not press buttons with this browser's credentials.
-
-    Browsers say where a request comes from; who says nothing (curl) has no credentials to abuse.
-
-    Raises:
-        ForeignRequestError: the request comes from another site's page.
-    """
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        is_own = site in {"same-origin", "none"}
-    else:
-        is_own = _is_here(request.headers.get("Origin"), request.headers.get("Host", ""))
-    if not is_own:
-        raise ForeignRequestError("this request comes from another site's page and is refused")
-
-
-def _is_here(origin: str | None, host: str) -> bool:
-    if origin is None:
-        return True
-    try:
-        return URL(origin).authority.lower() == host.lower()
-    except ValueError:
-        return False

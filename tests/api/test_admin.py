@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients import DAY_MS, Answer, Proxy, running
+from tests.clients import DAY_MS, FORM, Answer, Proxy, running
 from tests.fakes import FakeUpstream, after, always, matrix, reply
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ async def test_it_is_off_unless_enabled(upstream: FakeUpstream) -> None:
         assert "--web.enable-admin-api" in answer.error[2]
         assert held(await proxy.range()) == "hit"
     assert len(upstream.asked) == 1, "it is not passed on either"
+
+
+async def test_a_page_of_another_site_cannot_purge(cached: Proxy) -> None:
+    await cached.range()
+    headers = {**FORM, "Origin": "https://elsewhere.example"}
+    answer = await cached.ask("POST", PURGE, body=b"all=true", headers=headers)
+    assert answer.error[:2] == (403, "bad_data")
+    assert held(await cached.range()) == "hit"
 
 
 async def test_all_removes_everything(cached: Proxy, upstream: FakeUpstream) -> None:
