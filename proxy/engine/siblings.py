@@ -228,6 +228,7 @@ class Siblings:
         if not is_answer or began_ms <= self._forgotten_ms:
             return None
         url = "" if by == _NOBODY else addresses.split("\n")[by]
+        taken_ms = self._clock.monotonic_ms()
         memory = await self._origin.take_over(size_bytes, url)
         try:
             body = await self._threads.run(lambda one: self._board.read(number, one), head, size_bytes)
@@ -238,7 +239,8 @@ class Siblings:
             memory.close()
             return None
         answer = UpstreamAnswer(body, bool(no_store), memory=memory)
-        return Asked(answer, began_wall_ms, began_ms, ended_ms)
+        # Looks of this process that began before may not have asked the address that answered.
+        return Asked(answer, began_wall_ms, began_ms, max(ended_ms, taken_ms))
 
 
 def _digest(addresses: str) -> bytes:

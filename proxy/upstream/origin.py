@@ -23,11 +23,11 @@ class PoolOrigin:
         return "\n".join(sorted(one.endpoint.url for one in self.pool.candidates))
 
     async def take_over(self, size_bytes: int, url: str) -> MemoryTicket:
+        self.pool.may_have_answered(url)  # first: looks that begin from now on ask that address, too
         memory = self.admission.open()
         try:
             await memory.grow(size_bytes * PEAK)
         except BaseException:
             memory.close()
             raise
-        self.pool.may_have_answered(url)
         return memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ async def test_an_answer_taken_over_may_be_of_an_address_that_is_not_asked_for_i
         assert admission.budget.used_bytes == 0
 
 
-async def test_where_there_is_no_memory_for_it_nothing_is_held(
+async def test_where_there_is_no_memory_for_it_none_is_held(
     upstreams: list[FakeUpstream], policy: ClientPolicy
 ) -> None:
     async with client_of(policy, *upstreams) as client:
@@ -77,4 +78,23 @@ async def test_where_there_is_no_memory_for_it_nothing_is_held(
         with pytest.raises(LimitError):
             await PoolOrigin(client.pool, admission).take_over(1 << 24, "")
         assert admission.budget.used_bytes == 0
-        assert not client.pool.take_answered()
+
+
+async def test_a_look_that_begins_while_memory_is_waited_for_asks_that_address_too(
+    upstreams: list[FakeUpstream], policy: ClientPolicy
+) -> None:
+    for upstream in upstreams:
+        upstream.script = thanos(listing("a"))
+    async with client_of(policy, *upstreams) as client:
+        eject(client, upstreams[0])
+        admission = Memory(1 << 24)
+        full = admission.open()
+        full.add(1 << 24)
+        taking = PoolOrigin(client.pool, admission).take_over(1 << 16, upstreams[0].url)
+        waiting = asyncio.ensure_future(taking)
+        await asyncio.sleep(0)
+        look = await client.stores()
+        assert look is not None
+        assert look.has_lost_sight
+        full.close()
+        (await waiting).close()
