@@ -7,7 +7,8 @@ step=…            of this step only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -33,18 +34,24 @@ _USUAL_STEP_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class CoverageEndpoint:
-    """Answers the rows of whoever asks; those of others too where `view` says so."""
+    """Answers the rows of whoever asks; those of others too where `view` says so.
+
+    turn: one look at a time. Each goes through all that is kept, which may take seconds of a core.
+    """
 
     view: CoverageView
     callers: Callers
     policy: ResponsePolicy
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         read = await read_form(request, _MOST_FORM_BYTES)
         if read.form is None:
             raise BadDataError("the parameters cannot be read: send them in the URL")
         caller = self.callers.asking(request, read.form)
-        found = await self.view.of(_wanted(read.form, caller.vary))
+        wanted = _wanted(read.form, caller.vary)
+        async with self.turn:
+            found = await self.view.of(wanted)
         headers = {**self.policy.headers(), "Cache-Control": "no-store"}
         return web.Response(body=coverage_json(found), headers=headers)
 

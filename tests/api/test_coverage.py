@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from proxy.api.callers import Callers
+from proxy.api.coverage import CoverageEndpoint
+from proxy.api.respond import ResponsePolicy
+from proxy.api.tenants import TenantPolicy
+from proxy.plan.coverage import Coverage
 from tests.clients import DAY_MS, Proxy, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from proxy.engine.coverage import CoverageView, Wanted
     from tests.fakes import FakeUpstream
 
 COVERAGE = "/api/v1/thanoxy/coverage"
@@ -97,3 +105,29 @@ async def test_parameters_that_cannot_be_read_are_refused(cached: Proxy) -> None
 async def test_an_expression_that_is_never_cut_says_why(cached: Proxy) -> None:
     data = (await cached.get(path({"query": "a{"}))).json["data"]
     assert data["whole"] == "the expression is not understood here"
+
+
+class SlowView:
+    """Looks for as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.at_once = self.most_at_once = 0
+
+    async def of(self, wanted: Wanted) -> Coverage:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.001)
+        self.at_once -= 1
+        return Coverage(wanted.query.start_ms, wanted.query.end_ms, "a")
+
+
+async def test_one_look_is_taken_at_a_time() -> None:
+    view = SlowView()
+    callers = Callers(TenantPolicy(), (), 60.0)
+    endpoint = CoverageEndpoint(
+        cast("CoverageView", view), callers, ResponsePolicy(gzip=True, cors=False)
+    )
+    requests = [make_mocked_request("GET", path()) for _ in range(5)]
+    answers = await asyncio.gather(*map(endpoint, requests))
+    assert [answer.status for answer in answers] == [200] * 5
+    assert view.most_at_once == 1
