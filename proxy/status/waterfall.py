@@ -98,7 +98,7 @@ def _window(split: SplitRun) -> Markup:
         return tag("span", "whole")
     day, _, time = figures.day_and_time(split.from_ms).rpartition(" ")
     length_ms = split.to_ms - split.from_ms
-    is_long = length_ms >= _DAY_MS
+    is_long = length_ms >= _DAY_MS // 2  # a split of a day ends with its last step
     return join(
         tag("span", f"{day} ", class_=None if is_long else "wide-only"),
         tag("span", time, class_="wide-only" if is_long else None),

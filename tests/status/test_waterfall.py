@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.status.figures import day_and_time
 from proxy.status.snapshot import SplitRun
 from proxy.status.waterfall import told, waterfall
 from tests.status.days import DAY_MS, NOW_MS, SPLITS
@@ -78,3 +80,18 @@ def test_no_bar_leaves_the_picture(
     for _, x, width in bars(read(waterfall([one], age))):
         assert 0 <= float(x.rstrip("%")) <= 100
         assert 0 < float(width.rstrip("%")) <= 100.5
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "where_narrow"), [(DAY_MS, "day"), (DAY_MS - 300_000, "day"), (DAY_MS // 24, "time")]
+)
+def test_where_there_is_little_room_days_are_told_by_their_day(
+    length_ms: int, where_narrow: str
+) -> None:
+    """A split of a day ends with its last step, a little before the next day."""
+    begin_ms = 1_790_000_000_000
+    shown = str(waterfall([SplitRun(begin_ms, begin_ms + length_ms, "waiting", 0.0)], 100.0))
+    day, _, time = day_and_time(begin_ms).rpartition(" ")
+    hidden = f'<span class="wide-only">{time}</span>' if where_narrow == "day" else f">{day} </span>"
+    assert hidden in shown
+    assert (f"<span>{day} </span>" in shown) is (where_narrow == "day")
