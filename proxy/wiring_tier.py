@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from proxy.cache_config import tier_config
 from proxy.certificates import ClientCertificates
 from proxy.engine.purge_log import PurgeLog
+from proxy.engine.read_back import ReadBack
 from proxy.engine.shared_extents import SharedExtents
 from proxy.engine.siblings import Siblings
 from proxy.engine.stores_memory import StoresMemory
 from proxy.setting_values import SettingError
 from proxy.store.board import FolderBoard
 from proxy.store.guarded import GuardedTier
-from proxy.store.open_tier import guard_policy, open_tier
+from proxy.store.open_tier import guard_policy, open_tier, shared_bytes
 from proxy.tripper_config import TlsClient
 from proxy.upstream.lookup import Lookup
 from proxy.worker import shared_folder
@@ -62,9 +63,11 @@ async def open_sharing(
     await tier.start()
     parts.push_async_callback(tier.close)
     purges = PurgeLog(tier, on.clock)
+    least_bytes = shared_bytes(config)
+    read_back = None if least_bytes is None else ReadBack(tier, on.threads, least_bytes)
     name = hashlib.blake2b("\n".join(sorted(urls)).encode(), digest_size=8).hexdigest()
     return Sharing(
-        SharedExtents(tier, on.watch, on.clock, on.threads, purges),
+        SharedExtents(tier, on.watch, on.clock, on.threads, purges, read_back),
         purges,
         StoresMemory(tier, on.clock, f"stores.{name}", settings.stores_forget_ms // 1000 or 1),
         tier,

@@ -2,7 +2,7 @@
 
 Only pieces are written whose fetch was followed by a look that found all stores in their places. So
 what one process was not sure of never becomes another's certainty. An extent that grows with every
-refresh is written once in a while, not at each change.
+refresh is written once in a while, not at each change. `read_back` lets go of what can be shared then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from proxy.telemetry.metrics import TIER_DAMAGED, TIER_EXTENTS
 if TYPE_CHECKING:
     from proxy.engine.ports import Clock, ExtentStore, Threads, Tier
     from proxy.engine.purge_log import PurgeLog
+    from proxy.engine.read_back import ReadBack
     from proxy.model.extent import AnyPiece, Extent, ExtentId, Kept
     from proxy.model.piece import SeriesList
     from proxy.plan.cache_key import CacheKey
@@ -32,16 +33,26 @@ _MOST_AT_ONCE = 200
 
 
 class SharedExtents:
-    """Reads and writes the extents of a store in memory through a tier."""
+    """Reads and writes the extents of a store in memory through a tier.
+
+    read_back: None where what the tier gives out is a copy.
+    """
 
     def __init__(
-        self, tier: Tier, watch: StoreWatch, clock: Clock, threads: Threads, purges: PurgeLog
+        self,
+        tier: Tier,
+        watch: StoreWatch,
+        clock: Clock,
+        threads: Threads,
+        purges: PurgeLog,
+        read_back: ReadBack | None = None,
     ) -> None:
         self._tier = tier
         self._watch = watch
         self._clock = clock
         self._threads = threads
         self._purges = purges
+        self._read_back = read_back
         self._changed: OrderedDict[ExtentId, None] = OrderedDict()
 
     def changed(self, extent_id: ExtentId) -> None:
@@ -75,6 +86,8 @@ class SharedExtents:
 
     async def write(self, store: ExtentStore) -> None:
         """Write what is sure by now; the rest waits for the next time."""
+        if self._read_back is not None:
+            await self._read_back.look(store)
         for _ in range(min(len(self._changed), _MOST_AT_ONCE)):
             extent_id, _ = self._changed.popitem(last=False)
             extent = store.peek(extent_id)
@@ -84,15 +97,18 @@ class SharedExtents:
             if waits:
                 self._changed[extent_id] = None
             if sure.kept:
-                await self._write_one(extent_id, sure)
+                packed = await self._write_one(extent_id, sure)
+                if self._read_back is not None and len(sure.kept) == len(extent.kept):
+                    self._read_back.expect(extent_id, extent, packed)
 
-    async def _write_one(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> None:
+    async def _write_one(self, extent_id: ExtentId, extent: Extent[AnyPiece]) -> bytes:
         size_bytes = extent.size_bytes
         packed = await self._threads.run(self._encoded, extent, size_bytes)
         life_ms = max(kept.expires_ms for kept in extent.kept) - self._clock.monotonic_ms()
         name = content_name(extent.full_key, extent_id.number)
         if self._tier.put(name, packed, max(life_ms // 1000, 1)):
             TIER_EXTENTS.labels("offered").inc()
+        return packed
 
     def _sure(self, extent: Extent[AnyPiece]) -> tuple[Extent[AnyPiece], bool]:
         """The pieces that may be given to others, and whether more of them may be soon."""

@@ -129,17 +129,17 @@ class GuardedTier:
         TIER_BYTES.labels(self._raw.name, "read").inc(sum(map(len, values.values())))
         return values
 
-    async def _completed(self, found: dict[str, bytes]) -> tuple[dict[str, Buffer], str]:
+    async def _completed(self, found: dict[str, Buffer]) -> tuple[dict[str, Buffer], str]:
         """Values that were cut into parts, put together again; those that lack one are left out."""
         wanted = [part for name, value in found.items() for part in part_names(name, value)]
-        parts: dict[str, bytes] = {}
+        parts: dict[str, Buffer] = {}
         trouble = ""
         if wanted:
             parts, trouble = await self._read(wanted, 1)
         values = {name: joined(name, value, parts) for name, value in found.items()}
         return {name: value for name, value in values.items() if value is not None}, trouble
 
-    async def _read(self, names: Sequence[str], at_once: int) -> tuple[dict[str, bytes], str]:
+    async def _read(self, names: Sequence[str], at_once: int) -> tuple[dict[str, Buffer], str]:
         """What the tier brings of some names, so many in a question; and `skipped` or `failed`."""
         if not self._may_ask():
             return {}, "skipped"

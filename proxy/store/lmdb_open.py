@@ -24,7 +24,7 @@ from proxy.telemetry.log import LOG
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "extents-1"
+FORMAT = "extents-2"
 """The folder's name: another format is another folder."""
 _FORMATS = "extents-*"
 _MOST_READERS = 512
@@ -44,6 +44,10 @@ class Opened:
     def is_current(self) -> bool:
         """Whether the file has not been taken out of the way."""
         return _inode(self.home) == self.inode
+
+    def size_bytes(self) -> int:
+        """What the file takes on the disk: it does not become smaller."""
+        return (self.home / "data.mdb").stat().st_size
 
     def close(self) -> None:
         self.environment.close()
@@ -113,7 +117,7 @@ def _open(home: Path, max_bytes: int) -> lmdb.Environment:
     return lmdb.open(
         str(home),
         map_size=max_bytes,
-        max_dbs=3,
+        max_dbs=5,
         max_readers=_MOST_READERS,
         sync=False,  # a process that is killed loses nothing; when the machine is, see above
     )

@@ -16,6 +16,7 @@ from proxy.telemetry.log import LOG
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from proxy.codec.sections import Buffer
     from proxy.engine.ports import Clock
     from proxy.store.tier_config import LmdbConfig
 
@@ -26,6 +27,8 @@ _START_S = 10.0
 _CLOSE_S = 2.0
 _OPEN_AGAIN_MS = 5_000
 _MOST_USED = 10_000
+_LARGEST_BYTES, _LEAST_VALUES = 64 << 20, 16
+"""The largest value, and how many of the largest there is room for."""
 _FAILURES = (lmdb.Error, OSError)
 _LOST = (
     lmdb.CorruptedError,
@@ -41,10 +44,10 @@ class LmdbTier:
     """Implements `RawTier`. Reads have threads; writes have one, which opens the file too."""
 
     name = "lmdb"
-    max_value_bytes = 1 << 20
 
     def __init__(self, config: LmdbConfig, clock: Clock) -> None:
         self._config = config
+        self.max_value_bytes = min(_LARGEST_BYTES, config.max_bytes // _LEAST_VALUES)
         self._clock = clock
         self._readers = CallThreads("lmdb-read", _READERS, _MOST_READS)
         self._writer = CallThreads("lmdb-write", 1, _MOST_WRITES)
@@ -63,7 +66,7 @@ class LmdbTier:
             extra = {"folder": self._config.directory, "err": reason}
             LOG.warning("the cache on disk cannot be opened yet", extra=extra)
 
-    async def get_many(self, names: Sequence[str], _within_s: float, /) -> dict[str, bytes]:
+    async def get_many(self, names: Sequence[str], _within_s: float, /) -> dict[str, Buffer]:
         file = self._file
         if file is None:
             raise TierError("the cache on disk is not open")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.store.guarded import GuardPolicy
+from proxy.store.large_files import LARGE_BYTES
 from proxy.store.tier_config import LmdbConfig, MemcachedConfig, RedisConfig
 
 if TYPE_CHECKING:
@@ -40,13 +41,18 @@ def guard_policy(config: TierConfig) -> GuardPolicy:
     """How `GuardedTier` uses the tier.
 
     A file does not hang as a server may: what makes it late are busy cores. One process writes to it at
-    a time anyway.
+    a time anyway. Large values stay whole, for a file of their own.
     """
     if isinstance(config, LmdbConfig):
-        return GuardPolicy(timeout_s=0.05, writers=1, readers=2, part_bytes=1 << 20)
+        return GuardPolicy(timeout_s=0.05, writers=1, readers=2, part_bytes=64 << 20)
     writing = config.writing
     return GuardPolicy(
         writers=writing.concurrency,
         queue_values=writing.buffer,
         write_breaker=writing.breaker,
     )
+
+
+def shared_bytes(config: TierConfig) -> int | None:
+    """From which size on values are given out as memory that all processes share; None: never."""
+    return LARGE_BYTES if isinstance(config, LmdbConfig) else None

@@ -15,6 +15,8 @@ from proxy.store.raw_tier import Entry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxy.codec.sections import Buffer
+
 _WHOLE, _CUT = b"whole\0\0\0", b"parts\0\0\0"
 """Eight bytes, so that columns behind them lie where numpy reads them fastest."""
 _MARK_BYTES = 8
@@ -38,7 +40,7 @@ def parts_of(entry: Entry, max_bytes: int) -> list[Entry]:
     return [*parts, entry._replace(value=head)]
 
 
-def part_names(name: str, value: bytes) -> list[str]:
+def part_names(name: str, value: Buffer) -> list[str]:
     """The names of the parts of a value that was cut; none for one that was not."""
     if value[:8] != _CUT or len(value) != _HEAD_BYTES:
         return []
@@ -48,7 +50,7 @@ def part_names(name: str, value: bytes) -> list[str]:
     return [_part_name(name, mark, number) for number in range(count)]
 
 
-def joined(name: str, value: bytes, parts: Mapping[str, bytes]) -> bytes | memoryview | None:
+def joined(name: str, value: Buffer, parts: Mapping[str, Buffer]) -> Buffer | None:
     """The value as it was put; None when a part is missing, or it is no such value."""
     if value[:8] == _WHOLE:
         return memoryview(value)[8:]
@@ -58,5 +60,5 @@ def joined(name: str, value: bytes, parts: Mapping[str, bytes]) -> bytes | memor
     return b"".join([parts[part] for part in names])
 
 
-def _part_name(name: str, mark: bytes, number: int) -> str:
+def _part_name(name: str, mark: Buffer, number: int) -> str:
     return f"{name}.{mark.hex()}.{number}"

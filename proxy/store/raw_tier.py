@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from proxy.codec.sections import Buffer
 
 
 class Entry(NamedTuple):
@@ -35,7 +37,7 @@ class RawTier(Protocol):
         """Get ready, as far as that can be done now; never raises."""
         ...
 
-    async def get_many(self, names: Sequence[str], within_s: float, /) -> dict[str, bytes]:
+    async def get_many(self, names: Sequence[str], within_s: float, /) -> Mapping[str, Buffer]:
         """What is there under some names; of several servers, what is had in so much time."""
         ...
 

@@ -9,6 +9,7 @@ import pytest
 from proxy.codec.extent_wire import encode_extent
 from proxy.engine.purge_log import PurgeLog
 from proxy.engine.range_query import FetchPolicy, RangeQueries
+from proxy.engine.read_back import ReadBack
 from proxy.engine.results_cache import ResultsCache
 from proxy.engine.shared_extents import SharedExtents
 from proxy.plan.purge import Purge
@@ -18,6 +19,8 @@ from tests.engine.cached import DAY_MS, HOUR_MS, KEEP, MINUTE_MS, Cached, window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from proxy.model.extent import AnyPiece, Extent
 
 OLD = window(57 * HOUR_MS, 40)
 
@@ -49,7 +52,8 @@ class Process(Cached):
         super().__init__(is_watched=True)
         self.tier = tier
         self.purges = PurgeLog(tier, self.clock)
-        self.shared = SharedExtents(tier, self.watch, self.clock, self.threads, self.purges)
+        read_back = ReadBack(tier, self.threads, 1)
+        self.shared = SharedExtents(tier, self.watch, self.clock, self.threads, self.purges, read_back)
         self.tiered = TieredStore(self.store, self.shared)
         self.cache = ResultsCache(
             self.tiered, self.watch, self.clock, self.threads, KEEP, self.background
@@ -198,6 +202,40 @@ async def test_the_name_of_another_question_is_a_miss_and_not_its_answer() -> No
     third = Process(tier)
     await third.look()
     assert await third.fetched_by(OLD, "a offset 1h") != []
+
+
+async def test_who_has_written_holds_what_the_tier_has_from_the_next_time_on() -> None:
+    tier = MemoryTier()
+    one = await kept_by_one(tier)
+    assert not any(lies_in_a_tier(extent) for extent in one.store.extents())
+    written = dict(tier.values)
+    await one.write()
+    assert one.store.extents()
+    assert all(lies_in_a_tier(extent) for extent in one.store.extents())
+    assert await one.fetched_by(OLD) == []
+    await one.look()
+    await one.write()
+    assert tier.values == written, "it is not written again for that"
+
+
+async def test_what_is_written_without_its_unsure_pieces_is_not_read_back() -> None:
+    tier = MemoryTier()
+    one = Process(tier)
+    await one.look()
+    await one.ask(OLD)
+    await one.look()
+    await one.ask(window(57 * HOUR_MS, 50))
+    await one.write()
+    (both,) = [extent for extent in one.store.extents() if len(extent.kept) == 2]
+    assert tier.values
+    tier.asked.clear()
+    await one.write()
+    assert both in one.store.extents()
+    assert not lies_in_a_tier(both)
+
+
+def lies_in_a_tier(extent: Extent[AnyPiece]) -> bool:
+    return all(isinstance(one.piece.floats.blob, memoryview) for one in extent.kept)  # type: ignore[attr-defined]
 
 
 async def test_a_purge_reaches_processes_that_are_started_later() -> None:

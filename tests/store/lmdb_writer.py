@@ -19,11 +19,15 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lmdb.verify import verify
 
 from proxy.store.lmdb_file import LmdbEntry, LmdbFile
 from proxy.store.lmdb_open import FORMAT
+
+if TYPE_CHECKING:
+    from proxy.codec.sections import Buffer
 
 MAX_BYTES = 32 << 20
 FOR_EVER_S = 10**10
@@ -32,12 +36,13 @@ LOCKED_S = 20
 
 
 def value_of(name: str, number: int) -> bytes:
-    """A value that says whether it is whole."""
-    body = hashlib.sha256(f"{name} {number}".encode()).digest() * random.Random(number).randint(1, 4000)
+    """A value that says whether it is whole; one in five is large."""
+    times = random.Random(f"{name} {number}").choice([1, 40, 400, 4_000, 12_000])
+    body = hashlib.sha256(f"{name} {number}".encode()).digest() * times
     return hashlib.sha256(body).digest() + body
 
 
-def is_whole(value: bytes) -> bool:
+def is_whole(value: Buffer) -> bool:
     return hashlib.sha256(value[32:]).digest() == value[:32]
 
 
@@ -98,13 +103,16 @@ def expect_writes(told: int) -> None:
 
 
 def check(folder: Path, number: int) -> int:
-    """How many values there are; each is whole, and writing is possible."""
+    """How many values there are; each is whole, no file is nobody's, and writing is possible."""
     problems = verify(str(folder / FORMAT))  # type: ignore[no-untyped-call]  # it has no types
     if problems:
         raise SystemExit(f"after kill {number}: {problems}")
     signal.alarm(LOCKED_S)  # a write that hangs ends this process
     file = LmdbFile(folder, MAX_BYTES)
-    found = file.get([f"name-{n}" for n in range(NAMES)], 0)
+    found = file.get(["after", *(f"name-{n}" for n in range(NAMES))], 0)
+    large = [value for value in found.values() if isinstance(value, memoryview)]
+    if len(large) != len(large_files(folder)):
+        raise SystemExit(f"after kill {number}: {len(large)} of {len(large_files(folder))} are known")
     if not all(is_whole(value) for value in found.values()):
         raise SystemExit(f"after kill {number}: a value is not whole")
     file.write([LmdbEntry("after", value_of("after", number), FOR_EVER_S)], [], number)
@@ -115,13 +123,19 @@ def check(folder: Path, number: int) -> int:
     return len(found)
 
 
+def large_files(folder: Path) -> list[Path]:
+    return list((folder / FORMAT / "large").glob("*"))
+
+
 def main(folder: Path, kills: int) -> None:
     found = 0
     for number in range(kills):
         kill_some(folder, number)
         found = max(found, check(folder, number))
-    size_bytes = (folder / FORMAT / "data.mdb").stat().st_size
-    sys.stdout.write(f"{kills} kills, at most {found} values, {size_bytes} bytes\n")
+    files = [folder / FORMAT / "data.mdb", *large_files(folder)]
+    size_bytes = sum(path.stat().st_size for path in files)
+    told = f"at most {found} values, {size_bytes} bytes, {len(files) - 1} of them large"
+    sys.stdout.write(f"{kills} kills, {told}\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lmdb
@@ -20,13 +21,13 @@ from proxy.store.guarded import GuardedTier, GuardPolicy
 from proxy.store.lmdb_file import LmdbFile
 from proxy.store.lmdb_open import FORMAT
 from proxy.store.lmdb_tier import LmdbTier
+from proxy.store.open_tier import guard_policy
 from proxy.store.raw_tier import Entry, TierError
 from proxy.store.tier_config import LmdbConfig
-from tests.store.tiers import opened
+from tests.store.tiers import opened, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MAX_BYTES = 32 << 20
 LONG_S = 3600
@@ -112,10 +113,10 @@ async def test_it_is_not_tried_to_open_it_all_the_time(tmp_path: Path) -> None:
 
 @pytest.fixture
 def full_disk() -> Iterator[None]:
-    """No file may grow beyond half of the bound, as if the disk were full."""
+    """No file may grow beyond a quarter of the bound, as if the disk were full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_BYTES // 2, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_BYTES // 4, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     signal.signal(signal.SIGXFSZ, ignored)
@@ -137,6 +138,38 @@ async def test_a_full_disk_costs_only_what_would_have_been_written(
         assert len(found) > 50
     async with opened(config(tmp_path)) as tier:
         assert await tier.get_many(list(found), 1) == found
+
+
+async def test_a_full_disk_that_has_no_room_for_a_large_value_keeps_nothing_of_it(
+    tmp_path: Path, full_disk: None
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with opened(config(tmp_path)) as tier:
+        await tier.put_many([ONE])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+        with pytest.raises(TierError, match="large"):
+            await tier.put_many([Entry("two", os.urandom(tier.max_value_bytes), LONG_S)])
+        assert list((tmp_path / FORMAT / "large").iterdir()) == []
+        assert await tier.get_many(["one", "two"], 1) == {"one": ONE.value}
+
+
+def is_mapped(file: Path) -> bool:
+    return str(file) in Path("/proc/self/maps").read_text()
+
+
+async def test_a_large_value_stays_whole_behind_the_guard_and_is_mapped(tmp_path: Path) -> None:
+    value = os.urandom(1_500_000)
+    raw = LmdbTier(config(tmp_path), SystemClock())
+    guarded = GuardedTier(raw, guard_policy(config(tmp_path)))
+    await guarded.start()
+    try:
+        assert guarded.put("one", value, LONG_S)
+        found = await until(lambda: guarded.get_many(["one"]), 1)
+        (file,) = (tmp_path / FORMAT / "large").iterdir()
+        assert found == {"one": value}
+        assert await asyncio.to_thread(is_mapped, file)
+    finally:
+        await guarded.close()
 
 
 async def test_a_file_that_is_taken_away_is_noticed_at_the_next_write(tmp_path: Path) -> None:

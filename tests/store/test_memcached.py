@@ -17,8 +17,10 @@ from tests.store.cache_servers import CacheServer, memcached
 from tests.store.tiers import Names, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from proxy.codec.sections import Buffer
 
 LONG_S = 3600
 ENTRIES = [Entry(f"name-{number}", b"%d" % number, LONG_S) for number in range(300)]
@@ -56,7 +58,7 @@ async def test_another_server_costs_only_its_share_of_the_hits(servers: list[Cac
     assert len(found) == 300 - (300 - items(servers[0]) - items(servers[1])) - _moved(servers, found)
 
 
-def _moved(servers: list[CacheServer], found: dict[str, bytes]) -> int:
+def _moved(servers: list[CacheServer], found: Mapping[str, Buffer]) -> int:
     """What the first two still hold and nobody asks them for any more."""
     return items(servers[0]) + items(servers[1]) - len(found)
 

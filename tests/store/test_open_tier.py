@@ -9,7 +9,8 @@ import pytest
 
 from proxy.engine.clock import SystemClock
 from proxy.store.guarded import GuardPolicy
-from proxy.store.open_tier import guard_policy, open_tier
+from proxy.store.large_files import LARGE_BYTES
+from proxy.store.open_tier import guard_policy, open_tier, shared_bytes
 from proxy.store.tier_config import (
     LmdbConfig,
     MemcachedConfig,
@@ -57,5 +58,11 @@ def test_how_writes_are_queued_is_part_of_the_configuration() -> None:
         writers=3, queue_values=50, write_breaker=breaker
     )
     assert guard_policy(LmdbConfig("/d", 1 << 30)) == GuardPolicy(
-        timeout_s=0.05, writers=1, readers=2, part_bytes=1 << 20
+        timeout_s=0.05, writers=1, readers=2, part_bytes=64 << 20
     )
+
+
+def test_only_a_folder_gives_out_memory_that_is_shared() -> None:
+    assert shared_bytes(LmdbConfig("/d", 1 << 30)) == LARGE_BYTES
+    assert shared_bytes(MemcachedConfig(("a",))) is None
+    assert shared_bytes(RedisConfig(("a",))) is None

@@ -13,8 +13,9 @@ from proxy.store.raw_tier import Entry
 from tests.store.tiers import KINDS, config_of, opened, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
+    from proxy.codec.sections import Buffer
     from proxy.store.raw_tier import RawTier
     from proxy.store.tier_config import TierConfig
 
@@ -35,7 +36,7 @@ async def tier(config: TierConfig) -> AsyncIterator[RawTier]:
         yield made
 
 
-async def get(tier: RawTier, names: list[str]) -> dict[str, bytes]:
+async def get(tier: RawTier, names: list[str]) -> Mapping[str, Buffer]:
     return await tier.get_many(names, 5.0)
 
 
