@@ -94,7 +94,7 @@ class LmdbFile:
         self._make_room_for(small_bytes, large_bytes)
         for attempt in range(_TRIES):
             try:
-                self._write(entries, used, now_s)
+                self._write(entries, used, now_s, large_bytes)
             except lmdb.MapFullError:
                 if attempt == _TRIES - 1:
                     raise
@@ -162,8 +162,12 @@ class LmdbFile:
                     index.remove(key)
             self._large.remove_others({file.name for file in named.values()})
 
-    def _write(self, entries: Iterable[LmdbEntry], used: Iterable[str], now_s: int) -> None:
+    def _write(
+        self, entries: Iterable[LmdbEntry], used: Iterable[str], now_s: int, large_bytes: int
+    ) -> None:
         with self._writing() as index:
+            if large_bytes:
+                self._keep_within(index, large_bytes)
             for entry in entries:
                 index.put(entry, now_s)
             for name in used:
@@ -188,6 +192,13 @@ class LmdbFile:
             raise OSError(errno.EFBIG, "larger than what may be kept")
         if kept_bytes + large_bytes > room_bytes:
             self._make_room(kept_bytes + large_bytes - room_bytes, Writing.remove_oldest_large)
+
+    def _keep_within(self, index: Writing, large_bytes: int) -> None:
+        """Look once more, for other processes may have written since room was made."""
+        room_bytes = self._max_bytes - self._opened.size_bytes() - large_bytes
+        freed_bytes = -1
+        while index.large_bytes() > room_bytes and freed_bytes:
+            freed_bytes = index.remove_oldest_large(index.large_bytes() - room_bytes)
 
     def _make_room(self, size_bytes: int, remove: Callable[[Writing, int], int]) -> None:
         size_bytes += int(self._max_bytes * _ROOM_SHARE)

@@ -54,7 +54,7 @@ class WritingConfig:
 
 @dataclass(frozen=True, slots=True)
 class LmdbConfig:
-    """max_bytes: how large the file in the folder may become."""
+    """max_bytes: how much all files in the folder may take."""
 
     directory: str
     max_bytes: int

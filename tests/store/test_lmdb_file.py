@@ -222,6 +222,23 @@ def test_what_lmdb_has_taken_once_large_values_do_not_take_too(file: LmdbFile, t
     assert len(file.get([f"large-{number}" for number in range(60)], 0)) >= 5
 
 
+def test_what_another_process_writes_while_room_is_made_is_counted_too(
+    file: LmdbFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LmdbFile._make_room_for
+
+    def overtaken(self: LmdbFile, small_bytes: int, large_bytes: int) -> None:
+        real(self, small_bytes, large_bytes)
+        with monkeypatch.context() as alone:
+            alone.setattr(LmdbFile, "_make_room_for", real)
+            self.write([entry(f"theirs-{number}", large(1, 4 << 20))], [], 50 + number)
+
+    monkeypatch.setattr(LmdbFile, "_make_room_for", overtaken)
+    for number in range(40):
+        file.write([entry(f"ours-{number}-{n}", large(number)) for n in range(4)], [], 100 + number)
+        assert data_bytes(tmp_path) <= MAX_BYTES
+
+
 def test_a_value_that_has_no_room_even_alone_is_refused(file: LmdbFile, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="larger than"):
         file.write([entry("a", bytes(MAX_BYTES))], [], 0)
