@@ -57,3 +57,15 @@ async def test_without_the_page_its_paths_are_the_upstream_s(upstream: FakeUpstr
     async with running(upstream.url, status_page=False) as proxy:
         for path in ("/", "/status.json", "/status/events"):
             assert (await proxy.get(path)).body == b"theirs"
+
+
+async def test_many_who_load_the_page_at_once_get_the_same(upstream: FakeUpstream) -> None:
+    """What runs grows older from one rendering to the next; so this is one."""
+    upstream.script = always(never)
+    async with running(upstream.url, pulse_s=0.05) as proxy:
+        asking = asyncio.ensure_future(proxy.range())
+        await upstream.until(lambda: any(one.path == RANGE for one in upstream.asked))
+        first, second = [await proxy.get("/status.json") for _ in range(2)]
+        assert first.json["running"]
+        assert first.body == second.body
+        asking.cancel()

@@ -13,8 +13,6 @@ from proxy.api.forms import read_form
 from proxy.api.own_site import check_is_own
 from proxy.errors import AdminDisabledError, BadDataError
 from proxy.model.query import first_value
-from proxy.status.page import PageOptions, whole_page
-from proxy.status.snapshot_json import write_snapshot
 from proxy.telemetry.log import LOG
 
 if TYPE_CHECKING:
@@ -42,14 +40,13 @@ GUARDED = {
 
 @dataclass(frozen=True, slots=True)
 class PageEndpoint:
-    """The page as it is at this moment."""
+    """The page as it is at this moment, or was a moment ago."""
 
-    snapshot: TakeSnapshot
-    options: PageOptions
+    body: Callable[[], bytes]
 
     async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
         headers = {**GUARDED, "Content-Type": "text/html; charset=utf-8"}
-        response = web.Response(body=whole_page(self.snapshot(), self.options), headers=headers)
+        response = web.Response(body=self.body(), headers=headers)
         response.enable_compression()
         return response
 
@@ -58,11 +55,11 @@ class PageEndpoint:
 class JsonEndpoint:
     """The same for programs."""
 
-    snapshot: TakeSnapshot
+    body: Callable[[], bytes]
 
     async def __call__(self, _request: web.BaseRequest) -> web.StreamResponse:
         headers = {**GUARDED, "Content-Type": "application/json"}
-        response = web.Response(body=write_snapshot(self.snapshot()), headers=headers)
+        response = web.Response(body=self.body(), headers=headers)
         response.enable_compression()
         return response
 

@@ -90,7 +90,7 @@ async def status_server(
 ) -> AsyncIterator[StatusServer]:
     server = StatusServer()
     policy = ResponsePolicy(gzip=True, cors=True)
-    source = StatusSource(server.take, server.cancel, server.leaving)
+    source = StatusSource(server.take, server.cancel, server.leaving, life_s=0.0)
     options = PageOptions(is_admin, TenantHeader("THANOS-TENANT", "default-tenant"))
     routes = status_routes(source, policy, options, most_listeners)
     events = EventsEndpoint(server.take, is_admin, server.leaving, most_listeners, interval_s)

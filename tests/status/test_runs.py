@@ -51,8 +51,15 @@ def begun(book: Book, expr: str = "up", handler: str = "query_range") -> Record:
     return book.open(handler, request)
 
 
-def ended(book: Book, took_s: float, code: int = 200, expr: str = "up", asked_s: float = 0.0) -> Record:
-    record = begun(book, expr)
+def ended(
+    book: Book,
+    took_s: float,
+    code: int = 200,
+    expr: str = "up",
+    asked_s: float = 0.0,
+    handler: str = "query_range",
+) -> Record:
+    record = begun(book, expr, handler)
     record.began_s -= took_s
     if asked_s:
         ask = record.ask(10_000, 70_000)
@@ -155,3 +162,14 @@ def test_an_id_names_one_request_of_this_process(book: Book) -> None:
     assert cancel_here(book, f"{os.getpid()}-{record.number}")
     book.close(record, 503, None)
     assert not cancel_here(book, f"{os.getpid()}-{record.number}")
+
+
+def test_paths_that_are_passed_on_are_no_query_s_failure(
+    book: Book, runs: Runs, failing: FailingQueries, clock: Clock
+) -> None:
+    assert runs.running() == ()
+    for _ in range(3):
+        ended(book, 0.1, 404, handler="passthrough")
+    assert failing.lately(clock.now_ms) == ()
+    ended(book, 0.1, 404, handler="query")
+    assert len(failing.lately(clock.now_ms)) == 1
