@@ -10,6 +10,7 @@ from proxy.api.callers import TENANT, USER
 from proxy.api.forms import SENT_FORM, raw_query
 from proxy.codec.durations import parse_duration_ms, parse_time_ms
 from proxy.codec.params import parse_form
+from proxy.codec.valid_text import valid_text
 from proxy.model.query import first_value
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def about(request: web.BaseRequest) -> About:
 
 def _name(text: str) -> str:
     """Bytes that are no text are replaced: what is told every second is encoded as it is."""
-    short = text[:_MOST_NAME_CHARACTERS]
-    return short if short.isascii() else short.encode("utf-8", "replace").decode()
+    return valid_text(text[:_MOST_NAME_CHARACTERS])
 
 
 def _asked(sent: bytes, query: str) -> About:

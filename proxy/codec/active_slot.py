@@ -10,6 +10,8 @@ from zlib import crc32
 
 import orjson
 
+from proxy.codec.valid_text import valid_text
+
 SLOT_BYTES = 2_048
 _SUM_DIGITS = 8
 _ROOM_BYTES = SLOT_BYTES - _SUM_DIGITS - 2
@@ -43,7 +45,7 @@ def _told(query: ActiveQuery, length: int) -> dict[str, object]:
     """Without what is not UTF-8."""
     cut = query._replace(expr=query.expr[:length])
     return {
-        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        name: valid_text(value) if isinstance(value, str) else value
         for name, value in cut._asdict().items()
     }
 

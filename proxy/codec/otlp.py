@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from proxy.codec.valid_text import valid_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -56,9 +58,9 @@ def _span(one: Span) -> dict[str, object]:
     if one.parent_id:
         told["parentSpanId"] = one.parent_id
     if one.state:
-        told["traceState"] = _text(one.state)
+        told["traceState"] = valid_text(one.state)
     if one.error is not None:
-        told["status"] = {**_ERROR, "message": _text(one.error)}
+        told["status"] = {**_ERROR, "message": valid_text(one.error)}
     return told
 
 
@@ -74,12 +76,7 @@ def _value(value: Value) -> dict[str, object]:
         return {"intValue": str(value)}
     if isinstance(value, float):
         return {"doubleValue": value}
-    return {"stringValue": _text(value)}
-
-
-def _text(value: str) -> str:
-    """What a client sent in other bytes than UTF-8 cannot be told."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    return {"stringValue": valid_text(value)}
 
 
 def rejected_spans(answer: bytes) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
+from proxy.codec.valid_text import valid_text
 from proxy.errors import TooManyListenersError
 from proxy.status.endpoints import GUARDED, TakeSnapshot
 from proxy.status.page import live_parts
@@ -54,9 +55,7 @@ class LiveParts:
     def since(self, version: int) -> bytes:
         """The parts that have changed since, as an event; a comment where none has."""
         changed = {
-            name: part.encode("utf-8", "replace").decode()
-            for name, part in self.parts.items()
-            if self.versions[name] > version
+            name: valid_text(part) for name, part in self.parts.items() if self.versions[name] > version
         }
         if not changed:
             return b": as before\n\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from proxy.codec.valid_text import valid_text
 from proxy.status import snapshot as words
 from proxy.status.snapshot import Snapshot
 
@@ -42,7 +43,7 @@ def write_snapshot(snapshot: Snapshot) -> bytes:
 
 def _valid(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return valid_text(value)
     if isinstance(value, dict):
         return {_valid(key): _valid(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
